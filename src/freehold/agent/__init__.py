@@ -1,0 +1,1 @@
+"""The small program beside each member: supervises, probes, acts, measures, tails."""
