@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from freehold.foundation.member import ActionState, Certificate, Phase
+from freehold.foundation.member import ActionState, Certificate, MemberStatus, Phase
 
 
 class Reach(StrEnum):
@@ -44,6 +44,9 @@ class ObservedMember:
     role: str = ""
     initialised: bool = False
     actions: Mapping[str, ActionState] = field(default_factory=dict)
+    # For views only, no rule reads them: ages and pids would make every observation a change.
+    address: str = field(default="", compare=False)
+    status: MemberStatus | None = field(default=None, compare=False)  # the agent's own answer
 
     @property
     def is_ready(self) -> bool:
