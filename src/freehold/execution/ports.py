@@ -58,6 +58,17 @@ class Runtime(Protocol):
         """Store wish and definition beside the members, so that a lost journal can be rebuilt."""
         ...
 
+    async def reserve(self, wish: Wish, members: Sequence[str]) -> Mapping[str, str]:
+        """Return the address or name that each member will advertise; the same one at every call.
+
+        Needed before a member exists: its certificate and its peers' files carry it.
+        """
+        ...
+
+    def on_change(self, wake: Callable[[str], None]) -> None:
+        """Remember ``wake``; call it with a service's name when something there changed."""
+        ...
+
     async def perform(self, step: RuntimeStep) -> None:
         """Carry out one step, and read it back.
 
