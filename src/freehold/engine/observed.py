@@ -31,6 +31,7 @@ class ObservedMember:
     uid: str  # of this incarnation's volumes: precondition of destructive steps
     incarnation: int
     reach: Reach
+    silent_since: float | None = None  # unix seconds; None: it answers, or nobody has counted
     certificate: Certificate
     phase: Phase | None = None  # None: unknown
     reason: str = ""
@@ -41,6 +42,8 @@ class ObservedMember:
     restart: str = ""  # last restart stamp carried out
     ready: bool | None = None
     ready_since: float | None = None  # unix seconds
+    unready_since: float | None = None  # unix seconds; None: ready, or nobody has counted
+    started_at: float | None = None  # unix seconds, of the main process that runs now
     role: str = ""
     initialised: bool = False
     actions: Mapping[str, ActionState] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 One class per kind of step and a closed union, so a new kind makes mypy point at every ``match``.
 Every step is one external effect, idempotent, and named by service, member and uid.
+``str(step)`` is what journals, screens and tests say of it: "start orders-node-1".
 Destructive steps (``Retire``, ``DestroyVolumes``, ``Forget``) carry the uid they were decided for; the
 runtime refuses when what it finds has another.
 """
@@ -24,6 +25,9 @@ class FetchSoftware:
     version: str
     because: str
 
+    def __str__(self) -> str:
+        return f"fetch software {self.version}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueSecrets:
@@ -32,6 +36,9 @@ class IssueSecrets:
     service: str
     names: tuple[str, ...]
     because: str
+
+    def __str__(self) -> str:
+        return f"issue {len(self.names)} secret{'s' if len(self.names) > 1 else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +49,10 @@ class Provision:
     member: str
     spec: MemberSpec
     because: str
+    stamp: str = ""  # restart stamp it is born with: what is new needs no restart
+
+    def __str__(self) -> str:
+        return f"provision {self.member}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +60,10 @@ class Start:
     service: str
     member: str
     because: str
+    stamp: str = ""  # restart stamp that this start makes good
+
+    def __str__(self) -> str:
+        return f"start {self.member}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +74,9 @@ class Stop:
     member: str
     because: str
 
+    def __str__(self) -> str:
+        return f"stop {self.member}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restart:
@@ -66,6 +84,9 @@ class Restart:
     member: str
     stamp: str
     because: str
+
+    def __str__(self) -> str:
+        return f"restart {self.member}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +98,10 @@ class Configure:
     spec: MemberSpec
     restarts: bool
     because: str
+    stamp: str = ""  # restart stamp that its restart makes good; "" leaves the member's own
+
+    def __str__(self) -> str:
+        return f"configure {self.member}{' and restart it' if self.restarts else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +116,9 @@ class Act:
     title: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        return f"{self.action} on {self.member}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelAct:
@@ -98,6 +126,9 @@ class CancelAct:
     member: str
     key: str
     because: str
+
+    def __str__(self) -> str:
+        return f"cancel {self.key} on {self.member}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +138,9 @@ class Revive:
     service: str
     member: str
     because: str
+
+    def __str__(self) -> str:
+        return f"revive agent of {self.member}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +153,9 @@ class Retire:
     retirement: Retirement
     because: str
 
+    def __str__(self) -> str:
+        return f"retire {self.member}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestroyVolumes:
@@ -130,6 +167,9 @@ class DestroyVolumes:
     uid: str
     because: str
 
+    def __str__(self) -> str:
+        return f"destroy volumes of {self.member} ({self.uid})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forget:
@@ -138,6 +178,9 @@ class Forget:
     service: str
     lineage: str
     because: str
+
+    def __str__(self) -> str:
+        return f"forget {self.service}"
 
 
 Step = (
@@ -185,3 +228,11 @@ class Plan:
     @property
     def steps(self) -> tuple[Step, ...]:
         return tuple(step for stage in self.stages for step in stage)
+
+    def __str__(self) -> str:
+        steps = (
+            f"{number}. {step}: {step.because}"
+            for number, stage in enumerate(self.stages, start=1)
+            for step in stage
+        )
+        return "\n".join([*steps, *map(str, self.waits)])

@@ -33,7 +33,7 @@ class Wish:
     site: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     want: Want = Want.RUNNING
-    restart: str = ""  # stamp
+    restart: str = ""  # stamp; sorts by time: a member restarts only for a later one than its own
     rebuild: Mapping[str, int] = field(default_factory=dict)  # member -> least incarnation wanted
     founders: Mapping[str, int] = field(
         default_factory=dict
