@@ -17,11 +17,43 @@ from freehold.foundation.member import Change
 
 API_VERSION = "freehold.dev/v1alpha1"
 
-Name = Annotated[str, Meta(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=40)]
-Identifier = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
-Duration = Annotated[str, Meta(pattern=r"^(\d+(\.\d+)?(ms|s|m|h|d))+$")]
-Bytes = Annotated[str, Meta(pattern=r"^(\d+(\.\d+)?(k|M|G|T|Ki|Mi|Gi|Ti)?|\$\{.+\})$")]
-Cpu = Annotated[str, Meta(pattern=r"^(\d+(\.\d+)?m?|\$\{.+\})$")]
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$",
+        max_length=40,
+        description="lower-case letters, digits and '-', starting with a letter",
+    ),
+]
+Identifier = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z][a-z0-9_]*$",
+        max_length=60,
+        description="lower-case letters, digits and '_', starting with a letter",
+    ),
+]
+Duration = Annotated[
+    str,
+    Meta(
+        pattern=r"^(\d+(\.\d+)?(ms|s|m|h|d))+$",
+        description="a duration such as 250ms, 10s or 1h30m",
+    ),
+]
+Bytes = Annotated[
+    str,
+    Meta(
+        pattern=r"^(\d+(\.\d+)?(k|M|G|T|Ki|Mi|Gi|Ti)?|\$\{.+\})$",
+        description="an amount such as 512Mi or 10Gi, or ${…}",
+    ),
+]
+Cpu = Annotated[
+    str,
+    Meta(
+        pattern=r"^(\d+(\.\d+)?m?|\$\{.+\})$",
+        description="cores such as 2, 0.5 or 500m, or ${…}; in quotes",
+    ),
+]
 Expression = Annotated[str, Meta(min_length=1, description="CEL")]
 Text = Annotated[str, Meta(min_length=1)]
 
@@ -179,7 +211,9 @@ class Resources(_Value, frozen=True, kw_only=True):
 
 
 class Stop(_Value, frozen=True, kw_only=True):
-    signal: Annotated[str, Meta(pattern="^SIG[A-Z0-9]+$")] = "SIGTERM"
+    signal: Annotated[
+        str, Meta(pattern="^SIG[A-Z0-9]+$", description="a signal such as SIGTERM")
+    ] = "SIGTERM"
     within: Duration = "30s"
     before: str = ""  # an action run ahead of the signal: drain, hand over
     before_within: Duration = "20s"
@@ -234,6 +268,7 @@ class Component(_Value, frozen=True, kw_only=True):
     env: dict[str, str] = field(default_factory=dict)
     companions: dict[Name, Companion] = field(default_factory=dict)
     files: dict[str, File] = field(default_factory=dict)
+    package_files: list[str] = field(default_factory=list)  # put into ${conf} as they are
     listeners: dict[Name, Listener] = field(default_factory=dict)
     volumes: dict[Name, Volume] = field(default_factory=dict)
     resources: Resources = field(default_factory=Resources)

@@ -1,0 +1,102 @@
+"""Render a package's Jinja templates: sandboxed, undefined names are errors, nothing random.
+
+Agent placeholders are made by ``secret("superuser")``, ``secret_file("tls.key")`` and
+``address("orders-node-0")`` or written out (``${bind}``); values are never seen here.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from freehold.definition.expressions import written
+from freehold.definition.package import Package
+from freehold.foundation.errors import DefinitionError, Fault
+from freehold.foundation.quantities import parse_bytes
+
+_KEPT = 16  # compiled packages; a daemon has few, a test run many
+_environments: OrderedDict[str, jinja2.Environment] = OrderedDict()
+
+
+def render_template(package: Package, path: str, context: Mapping[str, Any]) -> str:
+    """Return the rendered text. Raises DefinitionError naming template and line."""
+    try:
+        return _environment(package).get_template(path).render(context)
+    except jinja2.TemplateSyntaxError as error:
+        where, line, reason = error.name or path, error.lineno, error.message or "is not Jinja"
+    except jinja2.TemplateNotFound as error:
+        where, line, reason = path, 0, f"there is no template {error.name!r} in the package"
+    except Exception as error:  # noqa: BLE001  a template may divide by zero: the author's fault too
+        where, line = _place(error, path)
+        reason = str(error) or type(error).__name__
+    fault = Fault(where, "", line, reason)
+    raise DefinitionError(f"cannot render {path} of {package.name}", faults=(fault,))
+
+
+def _place(error: BaseException, path: str) -> tuple[str, int]:
+    """Return template and line of the innermost template frame (Jinja rewrites its tracebacks)."""
+    place, traceback = (path, 0), error.__traceback__
+    while traceback is not None:
+        name = traceback.tb_frame.f_code.co_filename
+        if name.startswith("package:"):
+            place = (name.removeprefix("package:"), traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return place
+
+
+def _environment(package: Package) -> jinja2.Environment:
+    known = _environments.get(package.digest)
+    if known is not None:
+        _environments.move_to_end(package.digest)
+        return known
+    files = package.files
+
+    def load(path: str) -> tuple[str, str, None] | None:
+        content = files.get(path)
+        return (content.decode(), f"package:{path}", None) if content is not None else None
+
+    made = new_environment(jinja2.FunctionLoader(load))
+    _environments[package.digest] = made
+    if len(_environments) > _KEPT:
+        _environments.popitem(last=False)
+    return made
+
+
+def new_environment(loader: jinja2.BaseLoader | None = None) -> jinja2.Environment:
+    """Return the environment of templates; lint parses with the same one."""
+    environment = ImmutableSandboxedEnvironment(
+        loader=loader,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # configuration files, not HTML
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    environment.filters.pop("random")  # the same input gives the same bytes
+    environment.globals = {"range": range, "dict": dict, "namespace": jinja2.utils.Namespace}
+    environment.filters.update(bytes=parse_bytes, KiB=_kib, MiB=_mib, GiB=_gib, text=written)
+    return environment
+
+
+def _finalize(value: Any) -> Any:
+    """Booleans as software writes them; an empty value is the author's oversight, not "None"."""
+    if value is None:
+        raise ValueError("a value is empty (None): give it a default")
+    return written(value) if isinstance(value, bool) else value
+
+
+def _kib(value: str | int) -> int:
+    return parse_bytes(value) // 2**10
+
+
+def _mib(value: str | int) -> int:
+    return parse_bytes(value) // 2**20
+
+
+def _gib(value: str | int) -> int:
+    return parse_bytes(value) // 2**30
