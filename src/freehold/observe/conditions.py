@@ -40,6 +40,7 @@ class Sight:
     observed: Observed | None = None
     observed_at: float = 0.0
     plan: Plan | None = None
+    waits: tuple[str, ...] = ()  # the plan's, and steps that failed and will be tried again
     now: float = 0.0
 
     @property
@@ -116,8 +117,8 @@ def _running(sight: Sight, lines: Sequence[MemberLine]) -> tuple[ServiceState, s
 def _all_ready(sight: Sight) -> tuple[ServiceState, str]:
     if sight.plan is None or sight.plan.is_fulfilled:
         return ServiceState.READY, ""
-    if sight.plan.waits:
-        return ServiceState.CHANGING, str(sight.plan.waits[0])
+    if sight.waits:
+        return ServiceState.CHANGING, sight.waits[0]
     return ServiceState.CHANGING, sight.plan.steps[0].because if sight.plan.steps else ""
 
 

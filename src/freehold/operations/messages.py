@@ -20,8 +20,8 @@ class Refusal(Struct, frozen=True, kw_only=True):
     retry_after_s: float | None = None
 
 
-class Change(Struct, frozen=True, kw_only=True):
-    """What every changing verb accepts beside its own fields."""
+class Change(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every changing verb accepts beside its own fields. A misspelt field is refused."""
 
     dry_run: bool = False
     timeout_s: float | None = None  # deadline of the operation; default by verb
@@ -53,8 +53,8 @@ class Purge(Change, frozen=True, kw_only=True):
     unprotect: bool = False
 
 
-class Bind(Struct, frozen=True, kw_only=True):
-    application: str
+class Protect(Change, frozen=True, kw_only=True):
+    on: bool = True
 
 
 class StepView(Struct, frozen=True, kw_only=True):
@@ -177,6 +177,16 @@ class BindingView(Struct, frozen=True, kw_only=True):
     generation: int = 1
 
 
+class ConnectView(Struct, frozen=True, kw_only=True):
+    """How to reach the service as a bound application; passwords stay in ``folder``."""
+
+    service: str
+    application: str
+    folder: str
+    client: list[str]  # argv of an interactive client found here; empty: use a snippet
+    snippets: dict[str, str] = field(default_factory=dict)  # language -> text
+
+
 class CheckView(Struct, frozen=True, kw_only=True):
     service: str
     passed: bool
@@ -213,3 +223,117 @@ class Finding(Struct, frozen=True, kw_only=True):
     status: str  # ok | warning | problem
     message: str
     fix: str = ""
+
+
+class KnobView(Struct, frozen=True, kw_only=True):
+    name: str
+    type: str
+    default: Any
+    title: str = ""
+    help: str = ""
+    unit: str = ""
+    minimum: Any = None
+    maximum: Any = None
+    choices: dict[str, str] = field(default_factory=dict)  # value -> help
+    changes: str = "restart"  # live | reload | restart | rebuild
+    grows_only: bool = False
+    advanced: bool = False
+    presets: dict[str, Any] = field(default_factory=dict)  # preset -> its value
+
+
+class PackageView(CatalogEntry, frozen=True, kw_only=True):
+    """A package in full: what ``catalog NAME`` and ``explain NAME`` show."""
+
+    source: str = ""
+    maintainers: list[str] = field(default_factory=list)
+    default_preset: str = ""
+    knobs: list[KnobView] = field(default_factory=list)
+    rules: list[dict[str, str]] = field(default_factory=list)  # rule, message, because
+    components: list[dict[str, Any]] = field(default_factory=list)
+    endpoints: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)  # version -> note
+    survives: str = ""
+
+
+class ExplainView(Struct, frozen=True, kw_only=True):
+    """One field: of a package's knobs, or of the definition format itself."""
+
+    path: str
+    type: str
+    help: str = ""
+    default: Any = None
+    fields: dict[str, str] = field(default_factory=dict)  # what is below it: name -> help
+    knob: KnobView | None = None
+
+
+class Doctored(Struct, frozen=True, kw_only=True):
+    findings: list[Finding]
+
+
+class Adopted(Struct, frozen=True, kw_only=True):
+    """What ``adopt`` rebuilt from the members' folders."""
+
+    adopted: list[str]  # services put back
+    known: list[str]  # were in the journal already
+    damaged: dict[str, str] = field(default_factory=dict)  # service folder -> why it was left
+    set_aside: str = ""  # where the former database lies now
+
+
+class SoftwareView(Struct, frozen=True, kw_only=True):
+    package: str
+    version: str
+    bytes: int
+    used_by: list[str] = field(default_factory=list)
+    path: str = ""
+
+
+class Fetch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    package: str
+    version: str = ""
+
+
+class FetchProgress(Struct, frozen=True, kw_only=True):
+    note: str
+    ratio: float | None = None
+    done: bool = False
+
+
+class Collect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    dry_run: bool = False
+
+
+class Collected(Struct, frozen=True, kw_only=True):
+    removed: list[str]
+    freed_bytes: int
+    dry_run: bool
+
+
+class Version(Struct, frozen=True, kw_only=True):
+    version: str
+    api: int
+    pid: int
+    home: str
+    started_at: float
+
+
+class EventView(Struct, frozen=True, kw_only=True):
+    at: float
+    service: str
+    member: str
+    kind: str
+    severity: str
+    message: str
+    operation: str = ""
+    number: int = 0
+
+
+class Series(Struct, frozen=True, kw_only=True):
+    """Samples of one metric of one member, oldest first."""
+
+    member: str
+    metric: str
+    samples: list[tuple[float, float]]
+
+
+class Empty(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A request without fields."""

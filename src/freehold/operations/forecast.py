@@ -1,0 +1,145 @@
+"""What an edit would do, before anything is stored: the plan that ``--dry-run`` prints.
+
+It is the engine's own plan over what is seen now, so it says nothing that will not be done; a
+refusal of the definition (a template that cannot be rendered) comes out here as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from freehold.definition.package import Package
+from freehold.engine.describe import destroys, subject
+from freehold.engine.desired import Desired
+from freehold.engine.incarnations import incarnations
+from freehold.engine.observed import Observed
+from freehold.engine.plan import Configure, Plan, Restart, Retire, Step, Stop
+from freehold.engine.planner import plan
+from freehold.engine.render import render
+from freehold.engine.wish import Want, Wish
+from freehold.foundation.errors import RefusedError
+from freehold.foundation.quantities import format_bytes
+from freehold.observe.conditions import survives_when_ready
+from freehold.operations.change import Edit
+from freehold.operations.desk import Desk
+from freehold.operations.messages import Finding, PlanView, StepView
+
+
+async def foresee(desk: Desk, edit: Edit) -> PlanView:
+    """Return what the edit would do. Raises DefinitionError when it cannot even be rendered."""
+    observed = await _observed(desk, edit)
+    desired = rendered(edit.after, edit.package, observed)
+    steps = plan(desired, observed, desk.clock.now())
+    runs = edit.after.want is Want.RUNNING
+    return PlanView(
+        service=edit.after.service,
+        verb=edit.verb,
+        summary=_summary(edit, desired),
+        steps=_step_views(steps),
+        warnings=_warnings(edit, observed),
+        memory_bytes=_memory(desired) if runs else 0,
+        disk_bytes=_disk(desired) if runs else 0,
+        download_bytes=await desk.machine.download_bytes(edit.package, edit.after.version)
+        if runs and edit.after.version not in observed.software
+        else 0,
+        survives=survives_when_ready(desired, edit.package.spec.survives) if runs else "",
+    )
+
+
+async def refuse_without_room(desk: Desk, edit: Edit) -> None:
+    """Raise RefusedError when this machine cannot carry the members; the fix is the next command."""
+    observed = await _observed(desk, edit)
+    desired = rendered(edit.after, edit.package, observed)
+    findings = await desk.machine.preflight(desired, edit.package)
+    problems = [finding for finding in findings if finding.status == "problem"]
+    if problems:
+        reasons = "; ".join(finding.message for finding in problems)
+        raise RefusedError(
+            f"cannot {edit.verb} {edit.after.service}: {reasons}", next_command=_fix(problems)
+        )
+
+
+def _fix(problems: Sequence[Finding]) -> str:
+    return next((finding.fix for finding in problems if finding.fix), "freehold doctor")
+
+
+async def _observed(desk: Desk, edit: Edit) -> Observed:
+    snapshot = desk.engine.snapshot(edit.after.service)
+    if edit.before is not None and snapshot and snapshot.wish.lineage == edit.after.lineage:
+        return snapshot.observed
+    return Observed(software=await desk.software.present(edit.package))
+
+
+def rendered(wish: Wish, package: Package, observed: Observed) -> Desired:
+    numbers, replaced = incarnations(wish, observed)
+    return render(wish, package, numbers, replaced)
+
+
+def _summary(edit: Edit, desired: Desired) -> str:
+    wish, title = edit.after, edit.package.spec.title
+    count = len(desired.members)
+    members = f"{count} member{'s' if count != 1 else ''}"
+    match edit.verb:
+        case "install" | "scale":
+            memory = format_bytes(_memory(desired))
+            return f"{wish.service}: {members} of {title} {wish.version}, {memory} memory"
+        case "purge":
+            return f"{wish.service}: members, volumes, secrets and backups are destroyed"
+        case "uninstall":
+            return f"{wish.service}: members end, volumes and secrets are kept"
+        case "protect":
+            return f"{wish.service}: purge is {'refused' if wish.protected else 'allowed'}"
+        case verb:
+            return f"{wish.service}: {verb} {members} of {title} {wish.version}"
+
+
+def _memory(desired: Desired) -> int:
+    return sum(member.spec.memory_bytes for member in desired.members)
+
+
+def _disk(desired: Desired) -> int:
+    return sum(volume.size_bytes for member in desired.members for volume in member.spec.volumes)
+
+
+def _step_views(steps: Plan) -> list[StepView]:
+    return [
+        StepView(
+            step=str(step),
+            because=step.because,
+            member=subject(step),
+            stage=number,
+            interrupts=_interrupts(step),
+            destroys=destroys(step),
+        )
+        for number, stage in enumerate(steps.stages)
+        for step in stage
+    ]
+
+
+def _interrupts(step: Step) -> bool:
+    return isinstance(step, Stop | Restart | Retire) or (
+        isinstance(step, Configure) and step.restarts
+    )
+
+
+def _warnings(edit: Edit, observed: Observed) -> list[str]:
+    """What a person should know that no step says."""
+    spec, wish = edit.package.spec, edit.after
+    warnings = []
+    if edit.verb == "install":
+        warnings += [
+            f"{name}: no TLS, because {listener.because}"
+            for component in spec.components.values()
+            for name, listener in component.listeners.items()
+            if listener.tls == "none" and not listener.internal and listener.because
+        ]
+        warnings += [
+            version.notes
+            for version in spec.versions
+            if version.version == wish.version and version.notes
+        ]
+        if wish.settings:
+            warnings.append(f"settings are passed on unchecked: {', '.join(wish.settings)}")
+    if observed.unknown:
+        warnings.append(f"the plan may change: {observed.unknown}")
+    return warnings

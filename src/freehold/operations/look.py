@@ -1,0 +1,38 @@
+"""list, status, describe: how services are now."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from freehold.engine.wish import Want
+from freehold.operations.desk import Desk
+from freehold.operations.lookup import open_operation, package_of, sight_of, wish_of
+from freehold.operations.messages import ServiceView
+from freehold.operations.views import service_view
+
+
+def list_services(desk: Desk, *, everything: bool = False) -> list[ServiceView]:
+    """Return services by name; uninstalled ones only when ``everything`` is asked for."""
+    return [
+        _view(desk, wish.service)
+        for wish in desk.journal.wishes()
+        if everything or wish.want is not Want.UNINSTALLED
+    ]
+
+
+def look_at(desk: Desk, service: str) -> ServiceView:
+    return _view(desk, service)
+
+
+async def watch_service(desk: Desk, service: str) -> AsyncIterator[ServiceView]:
+    """Yield the service now and whenever something about it changed; ends when it is purged."""
+    wish_of(desk, service)
+    async for _ in desk.engine.subscribe(service):
+        if desk.journal.wish(service) is None:
+            return
+        yield _view(desk, service)
+
+
+def _view(desk: Desk, service: str) -> ServiceView:
+    wish = wish_of(desk, service)
+    return service_view(sight_of(desk, wish), package_of(desk, wish), open_operation(desk, service))

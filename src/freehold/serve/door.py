@@ -1,0 +1,74 @@
+"""A door: one method and path of the API, with the shapes that go in and come out.
+
+Routes, body decoding, OpenAPI and the docs are all made from these values, so that none of them
+can say something else than the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from freehold.operations.desk import Asker, Desk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One query parameter."""
+
+    kind: type = str  # str | float | bool
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request, decoded and checked."""
+
+    desk: Desk
+    asker: Asker
+    path: Mapping[str, str]
+    query: Mapping[str, Any]
+    body: Any = None  # an instance of the door's ``takes``
+
+    @property
+    def service(self) -> str:
+        return self.path["service"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A value with another status than 200."""
+
+    value: Any
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An answer that is not JSON."""
+
+    text: str
+    media_type: str
+
+
+Handler = Callable[[Call], Awaitable[Any]]
+Lines = AsyncIterator[Any]  # each becomes one line of JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    method: str
+    path: str  # "/v1/services/{service}"
+    handler: Handler
+    summary: str
+    gives: Any  # type of the answer; of one line when ``streams``
+    takes: type | None = None
+    query: Mapping[str, Query] = field(default_factory=dict)
+    streams: bool = False
+    status: int = 200
+    also: Mapping[int, Any] = field(default_factory=dict)  # other statuses -> type
+
+
+FOLLOW = Query(kind=bool, help="stay and send what comes")
+SINCE = Query(kind=float, help="unix seconds; older is left out")
