@@ -1,0 +1,1 @@
+"""The commands, by subject; each module holds a typer application of one or a few of them."""

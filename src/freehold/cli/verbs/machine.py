@@ -1,0 +1,104 @@
+"""doctor, adopt, version."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from freehold import __version__
+from freehold.cli.client import connected
+from freehold.cli.options import DryRun, Output, OutputOption
+from freehold.cli.output import show
+from freehold.cli.text import cut, has_colours, painted_state, say, width_of
+from freehold.cli.verbs.application import Verbs
+from freehold.foundation.errors import FreeholdError, PermanentFault
+
+app = Verbs()
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  freehold doctor
+  freehold doctor -o json
+
+\b
+Exit code 0: no problem (warnings are none). 70: at least one problem.
+""",
+)
+def doctor(output: OutputOption = Output.TEXT) -> None:
+    """Find what is wrong on this machine; each finding comes with its fix."""
+    findings = connected(say).get("/v1/doctor")
+    show(findings, output.value, _findings)
+    problems = sum(finding["status"] == "problem" for finding in findings)
+    if problems:
+        raise PermanentFault(f"cannot call this machine healthy: {problems} problem(s) found")
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  freehold adopt --dry-run
+  freehold adopt
+
+\b
+For a lost or damaged state database. Reads what each member's folder says of
+its service; makes no new secret and touches no data. Running members go on.
+""",
+)
+def adopt(dry_run: DryRun = False, output: OutputOption = Output.TEXT) -> None:
+    """Rebuild a lost state database from the members' folders."""
+    answer = connected(say).send("POST", "/v1/adopt", {"dry_run": dry_run} if dry_run else {})
+    show(answer, output.value, _adopted)
+
+
+@app.command(
+    epilog="\b\nExamples:\n  freehold version\n  freehold version --client\n  freehold version -o json\n"
+)
+def version(
+    client: Annotated[bool, typer.Option("--client", help="Only this program's.")] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show the versions of the client and of the daemon, if one runs."""
+    answer: dict[str, Any] = {"client": {"version": __version__}}
+    if not client:
+        try:
+            answer["daemon"] = connected(say, start=False).get("/v1/version")
+        except FreeholdError:
+            answer["daemon"] = None  # not running: none is started just to be asked its version
+    show(answer, output.value, _versions)
+
+
+def _versions(answer: dict[str, Any]) -> Iterator[str]:
+    yield f"client: {answer['client']['version']}"
+    if "daemon" in answer:
+        daemon = answer["daemon"]
+        yield f"daemon: {daemon['version'] if daemon else 'does not run'}"
+        if daemon and daemon["version"] != answer["client"]["version"]:
+            yield "next: freehold daemon restart   (services go on meanwhile)"
+
+
+def _findings(findings: Sequence[dict[str, Any]]) -> Iterator[str]:
+    width, colours = width_of(sys.stdout), has_colours(sys.stdout)
+    longest = max((len(finding["check"]) for finding in findings), default=0)
+    for finding in findings:
+        state = painted_state(finding["status"], on=colours, width=7)
+        room = width - longest - 11
+        yield f"{state}  {finding['check']:<{longest}}  {cut(finding['message'], room)}"
+        if finding.get("fix"):
+            yield f"         fix: {finding['fix']}"
+    if not findings:
+        yield "nothing was found wrong"
+
+
+def _adopted(answer: Any) -> Iterator[str]:
+    services = answer.get("services", answer) if isinstance(answer, dict) else answer
+    names = [each["name"] if isinstance(each, dict) else str(each) for each in services or ()]
+    if not names:
+        yield "no service was found in the members' folders"
+        return
+    yield f"adopted: {', '.join(names)}"
+    yield "next: freehold list"

@@ -1,0 +1,66 @@
+"""How a plan looks: the answer to ``--dry-run``, and the head of every change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from freehold.cli.text import amount, cut, painted
+
+View = Mapping[str, Any]
+_SHOWN_STEPS = 14
+
+
+def plan_lines(plan: View, *, width: int, colours: bool, whole: bool) -> Iterator[str]:
+    """Yield the plan: what it comes to, warnings, then the steps by stage with their reasons.
+
+    Args:
+        whole: every step; otherwise the first few and how many more there are.
+    """
+    yield cut(
+        f"plan: {painted(plan['verb'], 'bold', on=colours)} {plan['service']}: {plan['summary']}",
+        width + (8 if colours else 0),
+    )
+    sizes = [
+        f"{word} {amount(plan[key])}"
+        for key, word in (
+            ("download_bytes", "download"),
+            ("memory_bytes", "memory"),
+            ("disk_bytes", "disk"),
+        )
+        if plan.get(key)
+    ]
+    if sizes:
+        yield f"  needs: {', '.join(sizes)}"
+    if plan.get("survives"):
+        yield cut(f"  survives: {plan['survives']}", width)
+    for warning in plan.get("warnings") or ():
+        yield painted(cut(f"  note: {warning}", width), "yellow", on=colours)
+    yield from _steps(plan.get("steps") or (), width=width, colours=colours, whole=whole)
+
+
+def _steps(steps: Sequence[View], *, width: int, colours: bool, whole: bool) -> Iterator[str]:
+    if not steps:
+        yield "  nothing to do"
+        return
+    shown = steps if whole or len(steps) <= _SHOWN_STEPS + 1 else steps[:_SHOWN_STEPS]
+    places = len(str(max(step.get("stage") or 0 for step in steps)))
+    for step in shown:
+        mark = "  "
+        if step.get("destroys"):
+            mark = painted("! ", "red", on=colours)
+        elif step.get("interrupts"):
+            mark = painted("~ ", "yellow", on=colours)
+        stage = f"{step.get('stage') or 0:>{places}}"
+        body = cut(f"{stage}. {step['step']}: {step['because']}", width - 4)
+        yield f"  {mark}{body}"
+    if len(shown) < len(steps):
+        yield f"    … and {len(steps) - len(shown)} more steps (all with --dry-run)"
+    if any(step.get("destroys") for step in steps):
+        yield "  ! removes data or a member's place: cannot be undone"
+    if any(step.get("interrupts") for step in steps):
+        yield "  ~ clients of that member may notice"
+
+
+def destroys(plan: View) -> bool:
+    return any(step.get("destroys") for step in plan.get("steps") or ())
