@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from freehold.engine.observed import Retirement
@@ -228,6 +229,13 @@ class Plan:
     @property
     def steps(self) -> tuple[Step, ...]:
         return tuple(step for stage in self.stages for step in stage)
+
+    def beside(self, other: Plan) -> Plan:
+        """Return both plans as one: stages side by side, everything of both."""
+        stages = tuple(
+            mine + theirs for mine, theirs in zip_longest(self.stages, other.stages, fillvalue=())
+        )
+        return Plan(stages, self.waits + other.waits)
 
     def __str__(self) -> str:
         steps = (
