@@ -40,6 +40,11 @@ class Engine:
         self._tasks.clear()
         self._loops.clear()
 
+    def follow(self, service: str) -> None:
+        """Run the loop of a service whose wish was stored by other means: adoption."""
+        self._run(service)
+        self._changes.notify(service)
+
     def wake(self, service: str) -> None:
         if service in self._loops:
             self._loops[service].wake()
