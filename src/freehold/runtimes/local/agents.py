@@ -1,0 +1,248 @@
+"""Keep one agent over every member: adopt, start, watch, revive, replace, end.
+
+Rules:
+
+1. ``agent.lock`` decides who is the agent, never our memory: two starts leave one agent.
+2. An agent that ends without our asking is started again, at once the first time; its software
+   went on meanwhile and is adopted by the new one.
+3. A silent agent is killed only as the very process that holds the lock (pidfd, start time, boot).
+4. Closing the daemon ends nothing: watches are dropped, agents stay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from freehold.agent.client import AgentClient
+from freehold.agent.policy import Streak, after_exit
+from freehold.foundation.errors import FreeholdError, PermanentFault, TransientFault
+from freehold.foundation.member import MemberStatus
+from freehold.runtimes.local.folders import MemberFolder
+from freehold.runtimes.local.paths import LocalPaths
+from freehold.runtimes.local.processes import (
+    ProcessId,
+    command_line_of,
+    identify,
+    kill,
+    lock_holder,
+    open_process,
+)
+from freehold.runtimes.local.spawning import AgentProgram, last_words, reap, spawn_agent
+
+ANSWERS_WITHIN_S = 15.0  # a new agent, on a machine that is busy starting software
+ENDS_WITHIN_S = 10.0
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What the daemon knows of one member's agent while it lives."""
+
+    folder: MemberFolder
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    process: ProcessId | None = None
+    pidfd: int = -1
+    since: float = 0.0  # monotonic
+    streak: Streak = field(default_factory=Streak)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    is_wanted: bool = False  # False: its end is our own doing
+    reviving: asyncio.Task[None] | None = None
+
+
+class Agents:
+    """The agents of one home. ``changed`` is called with a service's name when one ended."""
+
+    def __init__(self, paths: LocalPaths, changed: Callable[[str], None]) -> None:
+        self._paths, self._changed = paths, changed
+        self._watches: dict[str, _Watch] = {}
+        self._program: AgentProgram | None = None
+
+    def client(self, folder: MemberFolder, *, timeout_s: float = 5.0) -> AgentClient:
+        return AgentClient(str(self._paths.socket(folder.path)), timeout_s=timeout_s)
+
+    async def open(self, program: AgentProgram, folders: Iterable[MemberFolder]) -> None:
+        """Adopt the agents that run, start those that are missing, bring old ones up to date."""
+        self._program = program
+        await asyncio.gather(*(self._bring_up(folder) for folder in folders))
+
+    async def close(self) -> None:
+        tasks = []
+        for watch in self._watches.values():
+            watch.is_wanted = False
+            if watch.reviving is not None:
+                watch.reviving.cancel()
+                tasks.append(watch.reviving)
+            self._unwatch(watch)
+        self._watches.clear()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def holder(self, folder: MemberFolder) -> ProcessId | None:
+        """Return the process that is this member's agent, answering or not."""
+        return lock_holder(folder.agent_lock)
+
+    async def ensure(self, folder: MemberFolder) -> MemberStatus:
+        """Have exactly one agent that answers; start one when there is none."""
+        watch = self._watch_of(folder)
+        async with watch.lock:
+            watch.is_wanted = True
+            return await self._ensure(watch)
+
+    async def replace_silent(self, folder: MemberFolder) -> None:
+        """Kill the agent if it does not answer now, and start another, which adopts the software."""
+        watch = self._watch_of(folder)
+        async with watch.lock:
+            watch.is_wanted = True
+            try:
+                await self.client(folder).status()
+            except TransientFault:
+                await self._kill(watch)
+                await self._ensure(watch)
+
+    async def end(self, folder: MemberFolder) -> None:
+        """End the agent for good: politely, then by force. Its software must have ended before."""
+        watch = self._watch_of(folder)
+        async with watch.lock:
+            watch.is_wanted = False
+            holder = self.holder(folder)
+            if holder is not None:
+                self._watch_process(watch, holder)
+                try:
+                    await self.client(folder).shutdown()
+                    await asyncio.wait_for(watch.ended.wait(), ENDS_WITHIN_S)
+                except (FreeholdError, TimeoutError):
+                    await self._kill(watch)
+            self._unwatch(watch)
+        self._watches.pop(str(folder.path), None)
+
+    async def _bring_up(self, folder: MemberFolder) -> None:
+        holder = self.holder(folder)
+        if holder is not None:
+            watch = self._watch_of(folder)
+            watch.is_wanted = True
+            self._watch_process(watch, holder)
+            await self._update(watch)
+            return
+        try:
+            await self.ensure(folder)
+        except FreeholdError:
+            self._changed(folder.service)  # observed as gone or silent; the engine plans from there
+
+    async def _update(self, watch: _Watch) -> None:
+        """Have an agent of another Freehold exec ours in place: same pid, its children kept."""
+        program, process = self._program, watch.process
+        if program is None or process is None:
+            return
+        if str(program.tree / "main.py") in command_line_of(process.pid):
+            return
+        try:
+            await self.client(watch.folder).replace(str(program.tree))
+        except FreeholdError:
+            self._changed(watch.folder.service)  # silent, or refuses: it stays what it is
+
+    async def _ensure(self, watch: _Watch) -> MemberStatus:
+        holder = self.holder(watch.folder)
+        if holder is None:
+            if self._program is None:
+                raise PermanentFault("cannot start agents: the local runtime is not open")
+            holder = spawn_agent(self._program.argv(watch.folder.path), watch.folder)
+        self._watch_process(watch, holder)
+        return await self._answer(watch)
+
+    async def _answer(self, watch: _Watch) -> MemberStatus:
+        folder, deadline, pause_s = watch.folder, time.monotonic() + ANSWERS_WITHIN_S, 0.01
+        while True:
+            try:
+                return await self.client(folder).status()
+            except TransientFault as fault:
+                if watch.ended.is_set():
+                    raise TransientFault(
+                        f"cannot start the agent of {folder.member}: {last_words(folder)}"
+                    ) from fault
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, 0.25)
+
+    async def _kill(self, watch: _Watch) -> None:
+        holder = self.holder(watch.folder)
+        if holder is None:
+            return
+        wanted, watch.is_wanted = watch.is_wanted, False  # its end is ours: no revival on top
+        self._watch_process(watch, holder)
+        kill(holder)
+        try:
+            await asyncio.wait_for(watch.ended.wait(), ENDS_WITHIN_S)
+        except TimeoutError as error:
+            raise TransientFault(
+                f"cannot end the agent of {watch.folder.member}: process {holder.pid} does not die"
+            ) from error
+        finally:
+            watch.is_wanted = wanted
+
+    def _watch_of(self, folder: MemberFolder) -> _Watch:
+        return self._watches.setdefault(str(folder.path), _Watch(folder))
+
+    def _watch_process(self, watch: _Watch, process: ProcessId) -> None:
+        if watch.process == process and watch.pidfd >= 0:
+            return
+        self._unwatch(watch)
+        watch.process, watch.since = process, time.monotonic()
+        watch.ended = asyncio.Event()
+        descriptor = open_process(process)
+        if descriptor is None:
+            reap(process.pid)
+            watch.ended.set()
+            self._after_end(watch)
+            return
+        watch.pidfd = descriptor
+        asyncio.get_running_loop().add_reader(descriptor, self._on_end, watch)
+
+    def _unwatch(self, watch: _Watch) -> None:
+        if watch.pidfd >= 0:
+            asyncio.get_running_loop().remove_reader(watch.pidfd)
+            os.close(watch.pidfd)
+            watch.pidfd = -1
+
+    def _on_end(self, watch: _Watch) -> None:
+        self._unwatch(watch)
+        if watch.process is not None:
+            reap(watch.process.pid)
+        watch.ended.set()
+        self._changed(watch.folder.service)
+        self._after_end(watch)
+
+    def _after_end(self, watch: _Watch) -> None:
+        if not watch.is_wanted or (watch.reviving is not None and not watch.reviving.done()):
+            return
+        pause_s, watch.streak = after_exit(
+            watch.streak, "the agent ended", time.monotonic() - watch.since
+        )
+        watch.reviving = asyncio.create_task(
+            self._revive(watch, pause_s), name=f"revive {watch.folder.member}"
+        )
+
+    async def _revive(self, watch: _Watch, pause_s: float) -> None:
+        await asyncio.sleep(pause_s)
+        async with watch.lock:
+            if not watch.is_wanted or not watch.folder.uid() or watch.folder.retired():
+                return
+            if identify_watched(watch) is not None:
+                return
+            watch.reviving = None  # an end during the start below is a new cause to revive
+            try:
+                await self._ensure(watch)
+            except FreeholdError:
+                self._changed(watch.folder.service)
+                if watch.ended.is_set():
+                    self._after_end(watch)
+                return
+        self._changed(watch.folder.service)
+
+
+def identify_watched(watch: _Watch) -> ProcessId | None:
+    """Return the watched process if it is still the one that we know."""
+    process = watch.process
+    return process if process is not None and identify(process.pid) == process else None

@@ -1,0 +1,160 @@
+"""What this home remembers of a service beside its members: wish, account, addresses, definition.
+
+``service.json`` is the runtime's own; the journal may be lost and is rebuilt from it. It is written
+before anything of the service is made and removed after everything of it is gone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+
+from freehold.definition.archive import archive
+from freehold.definition.package import Package
+from freehold.engine.wish import Wish
+from freehold.foundation.errors import PermanentFault, RefusedError
+from freehold.runtimes.local import accounts
+from freehold.runtimes.local.addresses import Block, allocate
+from freehold.runtimes.local.files import make_folder, write_durably, write_json
+from freehold.runtimes.local.folders import service_folders
+from freehold.runtimes.local.paths import LocalPaths
+
+FORMAT = 1
+MOST_RESERVED = 64  # services that were planned and never installed; the oldest is forgotten first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceRecord:
+    wish: Wish
+    account: int | None = None  # None: members run as the daemon's own user
+    addresses: Mapping[str, str] = field(default_factory=dict)  # member -> address, for life
+    worker_python: str = ""
+    worker_problem: str = ""
+    format: int = FORMAT
+
+
+class ServiceRecords:
+    """Reads and writes the records of one home; gives out accounts and addresses."""
+
+    def __init__(
+        self,
+        paths: LocalPaths,
+        block: Callable[[], Block],
+    ) -> None:
+        self._paths, self._block = paths, block
+        self._reserved: dict[str, Mapping[str, str]] = {}  # lineage -> addresses, before a record
+
+    def read(self, service: str) -> ServiceRecord | None:
+        file = self._paths.service(service) / "service.json"
+        try:
+            record = msgspec.json.decode(file.read_bytes(), type=ServiceRecord)
+        except FileNotFoundError:
+            return None
+        except (msgspec.MsgspecError, OSError) as error:
+            raise PermanentFault(
+                f"cannot read {file}: {error}", next_command="freehold doctor"
+            ) from error
+        if record.format > FORMAT:
+            raise PermanentFault(f"cannot read {file}: a newer Freehold wrote it")
+        return record
+
+    def get(self, service: str) -> ServiceRecord:
+        record = self.read(service)
+        if record is None:
+            raise RefusedError(
+                f"cannot change {service}: it has no record here", next_command="freehold adopt"
+            )
+        return record
+
+    def every(self) -> Mapping[str, ServiceRecord]:
+        found = {}
+        for folder in service_folders(self._paths.services):
+            record = self.read(folder.name)
+            if record is not None:
+                found[folder.name] = record
+        return found
+
+    def put(self, wish: Wish, package: Package) -> None:
+        """Store the wish; account and addresses stay what they were from the first call on."""
+        before = self.read(wish.service)
+        if before is not None and before.wish.lineage != wish.lineage:
+            raise RefusedError(
+                f"cannot record {wish.service}: another service of this name is still here",
+                next_command=f"freehold purge {wish.service}",
+            )
+        folder = self._paths.service(wish.service)
+        make_folder(folder, mode=0o711 if self._paths.is_root else 0o700)
+        self._put_archive(folder, package)
+        record = before or self._new_record(wish)
+        record = replace(record, wish=wish)
+        if record != before:
+            write_json(folder / "service.json", record)
+        self._reserved.pop(wish.lineage, None)
+
+    def reserve(self, wish: Wish, members: Sequence[str]) -> Mapping[str, str]:
+        """Return an address for each member; kept for life once the service has a record."""
+        record = self.read(wish.service)
+        own = record is not None and record.wish.lineage == wish.lineage
+        known = record.addresses if record and own else self._reserved.get(wish.lineage, {})
+        if all(member in known for member in members):
+            return {member: known[member] for member in members}
+        given = allocate(self._block(), known, members, reserved=self._addresses_but(wish.lineage))
+        if record and own:
+            file = self._paths.service(wish.service) / "service.json"
+            write_json(file, replace(record, addresses=given))
+        else:
+            while len(self._reserved) >= MOST_RESERVED:
+                self._reserved.pop(next(iter(self._reserved)))
+            self._reserved[wish.lineage] = given
+        return {member: given[member] for member in members}
+
+    def with_worker(self, service: str) -> ServiceRecord:
+        """Return the record, having looked again for an interpreter if there was none."""
+        record = self.get(service)
+        if record.worker_python and Path(record.worker_python).exists():
+            return record
+        worker = accounts.find_interpreter(record.account, accounts.interpreter_candidates())
+        found = replace(record, worker_python=worker.path, worker_problem=worker.problem)
+        if found != record:
+            write_json(self._paths.service(service) / "service.json", found)
+        return found
+
+    def _addresses_but(self, lineage: str) -> set[str]:
+        recorded = (
+            each.addresses.values()
+            for each in self.every().values()
+            if each.wish.lineage != lineage
+        )
+        pending = (each.values() for key, each in self._reserved.items() if key != lineage)
+        return {address for some in (*recorded, *pending) for address in some}
+
+    def _new_record(self, wish: Wish) -> ServiceRecord:
+        account = self._new_account() if self._paths.is_root else None
+        worker = accounts.find_interpreter(account, accounts.interpreter_candidates())
+        return ServiceRecord(
+            wish=wish,
+            account=account,
+            addresses=self._reserved.get(wish.lineage, {}),
+            worker_python=worker.path,
+            worker_problem=worker.problem,
+        )
+
+    def _new_account(self) -> int:
+        used = {each.account for each in self.every().values() if each.account is not None}
+        used |= accounts.running_uids()
+        first = 0
+        if self._paths.data != Path("/var/lib/freehold"):  # a second home must not share accounts
+            digest = hashlib.sha256(str(self._paths.data).encode()).digest()
+            first = int.from_bytes(digest[:4]) % accounts.ACCOUNTS
+        return accounts.choose_account(used, accounts.is_in_passwd, first=first)
+
+    def _put_archive(self, folder: Path, package: Package) -> None:
+        stamp = folder / "definition.digest"
+        if stamp.exists() and stamp.read_text().strip() == package.digest:
+            return
+        write_durably(folder / "definition.tar", archive(package.files))
+        write_durably(stamp, package.digest.encode() + b"\n")
