@@ -64,7 +64,7 @@ async def act(
     deadline = desk.clock.now() + within_s
     attempt = 0
     while True:
-        state = await desk.agents.act(service, member, order)
+        state = await desk.place.client(service, member).act(order)
         if state.phase is not ActionPhase.RUNNING:
             return state
         if desk.clock.now() >= deadline:

@@ -120,7 +120,7 @@ async def _addresses(desk: Desk, wish: Wish) -> Mapping[str, Sequence[str]]:
     if desired is None:
         return {}
     members = [member.name for member in desired.members]
-    known = await desk.machine.reserve(wish, members)
+    known = await desk.place.reserve(wish, members)
     return {
         component.name: [known[member.name] for member in component.members]
         for component in desired.components
@@ -140,7 +140,7 @@ async def _user_action(
     """The secret is in the member's hands only while its login is made."""
     secret = secret_of(application)
     if wanted == "present":
-        await desk.agents.hand_secret(wish.service, member, secret)
+        desk.place.hand_secret(wish.service, member, secret)
     arguments = {"user": login_of(application), "secret": secret, "wanted": wanted}
     if wanted == "absent":
         del arguments["secret"]
@@ -156,7 +156,7 @@ async def _user_action(
         )
     finally:
         if wanted == "present":
-            await desk.agents.withdraw_secret(wish.service, member, secret)
+            desk.place.withdraw_secret(wish.service, member, secret)
     if state.phase is not ActionPhase.DONE:
         doing = "bind" if wanted == "present" else "unbind"
         raise PermanentFault(

@@ -23,7 +23,7 @@ def show_package(desk: Desk, name: str) -> PackageView:
         source=spec.source,
         maintainers=list(spec.maintainers),
         default_preset=default_preset(spec),
-        knobs=[knob_view(package, each, knob) for each, knob in spec.knobs.items()],
+        knobs={each: knob_view(package, each, knob) for each, knob in spec.knobs.items()},
         rules=[
             {"rule": rule.rule, "message": rule.message, "because": rule.because}
             for rule in spec.rules

@@ -7,7 +7,7 @@ and the console; tests sit at one with the simulated runtime.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,13 +15,13 @@ from weakref import WeakValueDictionary
 
 from freehold.adapters.bindings import BindingRecord
 from freehold.definition.package import Package
-from freehold.engine.desired import Desired
 from freehold.engine.wish import Wish
 from freehold.execution.ports import Clock, Ids, Journal, Packages, SoftwareStore
 from freehold.execution.records import Operation
 from freehold.execution.snapshot import Snapshot
-from freehold.foundation.member import ActionOrder, ActionState
-from freehold.operations.messages import Finding
+from freehold.foundation.member import ActionOrder, ActionState, MemberSpec
+from freehold.operations.messages import Collected, Finding
+from freehold.runtimes.local.adopt import Adoption
 
 
 class EnginePort(Protocol):
@@ -34,47 +34,82 @@ class EnginePort(Protocol):
     def snapshot(self, service: str) -> Snapshot | None: ...
     def live_operation(self, operation_id: str) -> Operation | None: ...
     def subscribe(self, service: str) -> AsyncIterator[None]: ...
-    def wake(self, service: str) -> None: ...
+    def follow(self, service: str) -> None:
+        """Run the service's loop, from the wish that is stored."""
+        ...
 
 
-class AgentsPort(Protocol):
-    """The agents of members, by name. Raises TransientFault when one does not answer."""
+class AgentPort(Protocol):
+    """One member's agent. Raises TransientFault when it does not answer."""
 
-    async def act(self, service: str, member: str, order: ActionOrder) -> ActionState:
+    async def act(self, order: ActionOrder) -> ActionState:
         """Give the order (the same key again is a no-op) and return the action's state now."""
         ...
 
-    async def hand_secret(self, service: str, member: str, name: str) -> None:
+    async def prometheus(self) -> str: ...
+
+
+class PlacePort(Protocol):
+    """The place where members live, beyond what the engine needs of it."""
+
+    def client(self, service: str, member: str) -> AgentPort: ...
+    def hand_secret(self, service: str, member: str, name: str) -> None:
         """Put the secret's value where the member's actions find it."""
         ...
 
-    async def withdraw_secret(self, service: str, member: str, name: str) -> None: ...
-    async def metrics(self, service: str, member: str, since: float) -> Mapping[str, Any]: ...
-    async def prometheus(self, service: str, member: str) -> str: ...
-    async def events(self, service: str, member: str) -> Sequence[Mapping[str, Any]]: ...
-    def logs(
-        self, service: str, member: str, *, since: float | None, level: str, follow: bool
-    ) -> AsyncIterator[Mapping[str, Any]]: ...
-
-
-class MachinePort(Protocol):
-    """The place where services run: does it have room, and what lies there."""
-
-    async def preflight(self, desired: Desired, package: Package) -> Sequence[Finding]:
-        """Return what stands against making these members here, each with a fix."""
-        ...
-
-    async def examine(self) -> Sequence[Finding]:
-        """Doctor: look at everything that services here depend on."""
-        ...
-
-    async def download_bytes(self, package: Package, version: str) -> int:
-        """Return what installing this version here would fetch."""
-        ...
-
+    def withdraw_secret(self, service: str, member: str, name: str) -> None: ...
     async def reserve(self, wish: Wish, members: Sequence[str]) -> Mapping[str, str]:
         """Return the address of each member; the same one at every call."""
         ...
+
+    async def preflight(self, wish: Wish, specs: Sequence[MemberSpec]) -> Sequence[str]:
+        """Raise RefusedError when these further members cannot run here; return warnings."""
+        ...
+
+    def logs(
+        self, service: str, *, member: str, follow: bool, **filters: Any
+    ) -> AsyncIterator[Mapping[str, Any]]:
+        """Yield lines of all members (or one) by time; filters: since, level."""
+        ...
+
+    async def metrics(self, service: str, since: float) -> Mapping[str, Mapping[str, Any]]:
+        """Return what each answering member measured; a silent one is missing."""
+        ...
+
+    def adopt(self) -> Adoption:
+        """Return what the folders here tell of their services."""
+        ...
+
+
+class ExaminerPort(Protocol):
+    async def examine(self) -> Sequence[Finding]:
+        """Look at everything on this machine that services depend on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """Software of one version, laid out here."""
+
+    digest: str
+    package: str
+    version: str
+    bytes: int
+
+
+class StorePort(Protocol):
+    """What is laid out here, beside fetching it."""
+
+    async def trees(self) -> Sequence[Tree]: ...
+    def digests(self, package: Package, version: str) -> Collection[str]:
+        """Return the trees that this version needs here."""
+        ...
+
+    async def missing_bytes(self, package: Package, version: str) -> int:
+        """Return what installing this version here would fetch."""
+        ...
+
+    async def collect(self, keep: Collection[str], *, dry_run: bool) -> Collected: ...
 
 
 class BindingsPort(Protocol):
@@ -126,9 +161,10 @@ class Desk:
     journal: Journal
     packages: CatalogPort
     engine: EnginePort
-    agents: AgentsPort
-    machine: MachinePort
+    place: PlacePort
+    examiner: ExaminerPort
     software: SoftwareStore
+    store: StorePort
     secrets: SecretsPort
     bindings: BindingsPort
     clock: Clock

@@ -6,7 +6,7 @@ refusal of the definition (a template that cannot be rendered) comes out here as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from msgspec.structs import replace
 
 from freehold.definition.package import Package
 from freehold.engine.describe import destroys, subject
@@ -22,7 +22,7 @@ from freehold.foundation.quantities import format_bytes
 from freehold.observe.conditions import survives_when_ready
 from freehold.operations.change import Edit
 from freehold.operations.desk import Desk
-from freehold.operations.messages import Finding, PlanView, StepView
+from freehold.operations.messages import PlanView, StepView
 
 
 async def foresee(desk: Desk, edit: Edit) -> PlanView:
@@ -39,28 +39,29 @@ async def foresee(desk: Desk, edit: Edit) -> PlanView:
         warnings=_warnings(edit, observed),
         memory_bytes=_memory(desired) if runs else 0,
         disk_bytes=_disk(desired) if runs else 0,
-        download_bytes=await desk.machine.download_bytes(edit.package, edit.after.version)
+        download_bytes=await desk.store.missing_bytes(edit.package, edit.after.version)
         if runs and edit.after.version not in observed.software
         else 0,
         survives=survives_when_ready(desired, edit.package.spec.survives) if runs else "",
     )
 
 
-async def refuse_without_room(desk: Desk, edit: Edit) -> None:
-    """Raise RefusedError when this machine cannot carry the members; the fix is the next command."""
+async def with_room(desk: Desk, edit: Edit, plan: PlanView, *, dry_run: bool) -> PlanView:
+    """Return the plan with the place's warnings about the members that the edit adds.
+
+    Raises RefusedError when the place cannot carry them; a dry run only says so. The refusal's
+    next command is the fix.
+    """
     observed = await _observed(desk, edit)
     desired = rendered(edit.after, edit.package, observed)
-    findings = await desk.machine.preflight(desired, edit.package)
-    problems = [finding for finding in findings if finding.status == "problem"]
-    if problems:
-        reasons = "; ".join(finding.message for finding in problems)
-        raise RefusedError(
-            f"cannot {edit.verb} {edit.after.service}: {reasons}", next_command=_fix(problems)
-        )
-
-
-def _fix(problems: Sequence[Finding]) -> str:
-    return next((finding.fix for finding in problems if finding.fix), "freehold doctor")
+    added = [member.spec for member in desired.members if member.name not in observed.members]
+    try:
+        warnings = list(await desk.place.preflight(edit.after, added))
+    except RefusedError as refusal:
+        if not dry_run:
+            raise
+        warnings = [f"will be refused: {refusal.message}", f"fix: {refusal.next_command}"]
+    return replace(plan, warnings=[*plan.warnings, *warnings])
 
 
 async def _observed(desk: Desk, edit: Edit) -> Observed:

@@ -14,7 +14,7 @@ from freehold.engine.wish import Want, Wish
 from freehold.foundation.errors import DefinitionError, NotFoundError, RefusedError
 from freehold.operations.change import Edit, carry_out
 from freehold.operations.desk import Asker, Desk
-from freehold.operations.forecast import foresee, refuse_without_room
+from freehold.operations.forecast import foresee, with_room
 from freehold.operations.lookup import check_name
 from freehold.operations.messages import Accepted, Install, PlanView
 
@@ -39,9 +39,7 @@ async def install(desk: Desk, asker: Asker, asked: Install) -> Accepted | PlanVi
     choice = _choose(package, asked, former)
     wish = _returning(choice, asked, former) if former else _new(desk, asker, choice, asked, name)
     edit = Edit(verb="install", before=former, after=wish, package=package)
-    plan = await foresee(desk, edit)
-    if not asked.dry_run:
-        await refuse_without_room(desk, edit)
+    plan = await with_room(desk, edit, await foresee(desk, edit), dry_run=asked.dry_run)
     return carry_out(desk, asker, edit, plan, asked)
 
 

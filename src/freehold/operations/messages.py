@@ -53,6 +53,10 @@ class Purge(Change, frozen=True, kw_only=True):
     unprotect: bool = False
 
 
+class Bind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    application: str = ""  # when given, the same as in the path
+
+
 class Protect(Change, frozen=True, kw_only=True):
     on: bool = True
 
@@ -247,7 +251,7 @@ class PackageView(CatalogEntry, frozen=True, kw_only=True):
     source: str = ""
     maintainers: list[str] = field(default_factory=list)
     default_preset: str = ""
-    knobs: list[KnobView] = field(default_factory=list)
+    knobs: dict[str, KnobView] = field(default_factory=dict)
     rules: list[dict[str, str]] = field(default_factory=list)  # rule, message, because
     components: list[dict[str, Any]] = field(default_factory=list)
     endpoints: list[str] = field(default_factory=list)
@@ -266,25 +270,26 @@ class ExplainView(Struct, frozen=True, kw_only=True):
     knob: KnobView | None = None
 
 
-class Doctored(Struct, frozen=True, kw_only=True):
-    findings: list[Finding]
+class Adopt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    dry_run: bool = False
 
 
 class Adopted(Struct, frozen=True, kw_only=True):
     """What ``adopt`` rebuilt from the members' folders."""
 
-    adopted: list[str]  # services put back
+    services: list[str]  # put back
     known: list[str]  # were in the journal already
-    damaged: dict[str, str] = field(default_factory=dict)  # service folder -> why it was left
-    set_aside: str = ""  # where the former database lies now
+    problems: list[str] = field(default_factory=list)  # folders that were left, and why
+    set_aside: str = ""  # where the damaged database lies now
+    dry_run: bool = False
 
 
 class SoftwareView(Struct, frozen=True, kw_only=True):
     package: str
     version: str
     bytes: int
-    used_by: list[str] = field(default_factory=list)
-    path: str = ""
+    digest: str = ""
+    used_by: list[str] = field(default_factory=list)  # services
 
 
 class Fetch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

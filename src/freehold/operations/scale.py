@@ -11,7 +11,7 @@ from freehold.engine.wish import Want
 from freehold.foundation.errors import DefinitionError, NotFoundError, RefusedError
 from freehold.operations.change import Edit, carry_out, next_generation
 from freehold.operations.desk import Asker, Desk
-from freehold.operations.forecast import foresee, refuse_without_room
+from freehold.operations.forecast import foresee, with_room
 from freehold.operations.lookup import wish_of
 from freehold.operations.messages import Accepted, PlanView, Scale
 
@@ -37,9 +37,8 @@ async def scale(desk: Desk, asker: Asker, service: str, asked: Scale) -> Accepte
     after = next_generation(replace(wish, knobs=resolved))
     edit = Edit(verb="scale", before=wish, after=after, package=package)
     plan = await foresee(desk, edit)
-    grows = isinstance(wish.knobs.get(knob), int) and asked.members > wish.knobs[knob]
-    if grows and not asked.dry_run:
-        await refuse_without_room(desk, edit)
+    if asked.members > wish.knobs.get(knob, 0):
+        plan = await with_room(desk, edit, plan, dry_run=asked.dry_run)
     return carry_out(desk, asker, edit, plan, asked)
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from freehold.execution.records import Event
-from freehold.foundation.errors import FreeholdError, NotFoundError
+from freehold.foundation.errors import NotFoundError
 from freehold.observe.alerts import Samples, Verdict, evaluate
 from freehold.operations.desk import Desk
 from freehold.operations.lookup import package_of, sight_of, wish_of
 from freehold.operations.messages import EventView, LogLine, Series
 
-QUEUED_LINES = 1000  # a slow reader holds the agents back, it does not fill memory
 EVENTS_AT_ONCE = 1000
 
 
@@ -28,68 +26,17 @@ async def read_logs(
     level: str = "",
     follow: bool = False,
 ) -> AsyncIterator[LogLine]:
-    """Yield lines of all members; in order of time, except while following, then as they come."""
-    members = _members(desk, service, member)
-    streams = [
-        _lines(desk, service, each, since=since, level=level, follow=follow) for each in members
-    ]
-    if follow:
-        async for line in _as_they_come(streams):
-            yield line
-        return
-    found = [line async for stream in _each(streams) async for line in stream]
-    for line in sorted(found, key=lambda each: each.at):
-        yield line
-
-
-async def _each(streams: Sequence[AsyncIterator[LogLine]]) -> AsyncIterator[AsyncIterator[LogLine]]:
-    for stream in streams:
-        yield stream
-
-
-async def _lines(
-    desk: Desk, service: str, member: str, *, since: float | None, level: str, follow: bool
-) -> AsyncIterator[LogLine]:
-    """A member whose agent does not answer says that in one line; the others are still shown."""
-    try:
-        async for raw in desk.agents.logs(service, member, since=since, level=level, follow=follow):
-            yield LogLine(
-                at=float(raw.get("at", 0.0)),
-                member=str(raw.get("member") or member),
-                source=str(raw.get("source", "")),
-                level=str(raw.get("level", "")),
-                message=str(raw.get("message", "")),
-            )
-    except FreeholdError as error:
+    """Yield lines of all members, or one, by time; a silent agent is named in the stream."""
+    _members(desk, service, member)
+    filters: dict[str, Any] = {"since": since or 0.0, "level": level}
+    async for raw in desk.place.logs(service, member=member, follow=follow, **filters):
         yield LogLine(
-            at=desk.clock.now(), member=member, source="freehold", level="error", message=str(error)
+            at=float(raw.get("at", 0.0)),
+            member=str(raw.get("member", "")),
+            source=str(raw.get("source", "")),
+            level=str(raw.get("level", "")),
+            message=str(raw.get("message", "")),
         )
-
-
-async def _as_they_come(streams: Sequence[AsyncIterator[LogLine]]) -> AsyncIterator[LogLine]:
-    queue: asyncio.Queue[LogLine | None] = asyncio.Queue(QUEUED_LINES)
-
-    async def pour(stream: AsyncIterator[LogLine]) -> None:
-        try:
-            async for line in stream:
-                await queue.put(line)
-        finally:
-            with suppress(asyncio.QueueFull):
-                queue.put_nowait(None)
-
-    tasks = [asyncio.create_task(pour(stream)) for stream in streams]
-    left = len(tasks)
-    try:
-        while left:
-            line = await queue.get()
-            if line is None:
-                left -= 1
-            else:
-                yield line
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def read_metrics(desk: Desk, service: str, since: float = 0.0) -> list[Series]:
@@ -105,7 +52,7 @@ async def read_metrics(desk: Desk, service: str, since: float = 0.0) -> list[Ser
 async def read_prometheus(desk: Desk, service: str) -> str:
     """Return the agents' own texts, one after the other; each already carries its member's name."""
     answers = await asyncio.gather(
-        *(desk.agents.prometheus(service, each) for each in _members(desk, service, "")),
+        *(desk.place.client(service, each).prometheus() for each in _members(desk, service, "")),
         return_exceptions=True,
     )
     return _merged([each for each in answers if isinstance(each, str)])
@@ -136,15 +83,9 @@ async def judge_alerts(desk: Desk, service: str) -> list[Verdict]:
 
 
 async def _measured(desk: Desk, service: str, since: float) -> Mapping[str, Mapping[str, Samples]]:
-    members = _members(desk, service, "")
-    answers = await asyncio.gather(
-        *(desk.agents.metrics(service, each, since) for each in members), return_exceptions=True
-    )
-    return {
-        member: _samples(answer)
-        for member, answer in zip(members, answers, strict=True)
-        if isinstance(answer, Mapping)
-    }
+    wish_of(desk, service)
+    answers = await desk.place.metrics(service, since)
+    return {member: _samples(answer) for member, answer in answers.items()}
 
 
 def _samples(answer: Mapping[str, Any]) -> dict[str, Samples]:

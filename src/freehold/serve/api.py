@@ -20,24 +20,23 @@ from starlette.routing import Route
 
 from freehold.foundation.errors import DefinitionError, FreeholdError, NotFoundError, RefusedError
 from freehold.foundation.names import fault_of_name
-from freehold.operations.desk import Asker, Desk
+from freehold.operations.desk import Asker
 from freehold.serve.accounts import actor_of
-from freehold.serve.door import Answer, Call, Door, Query, Text
+from freehold.serve.door import Answer, Call, DaemonPort, Door, Query, Text
 from freehold.serve.refusals import as_freehold_error, refusal
 
 LARGEST_BODY_BYTES = 1024 * 1024
 LONGEST_PATH_WORD = 100
+KEEP_ALIVE_S = 15.0  # an empty line, so that both sides notice when the other is gone
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Front:
-    """Answers requests at a desk; ``closing`` ends every stream when the daemon stops."""
+    """Answers requests for a daemon; ``closing`` ends every stream when the daemon stops."""
 
-    def __init__(
-        self, desk: Callable[[], Desk], owner: int | None, log: Callable[[str], None]
-    ) -> None:
-        self._desk = desk
+    def __init__(self, daemon: DaemonPort, owner: int | None, log: Callable[[str], None]) -> None:
+        self._daemon = daemon
         self._owner = owner  # uid that may ask, beside root; None: anybody who reaches the socket
         self._log = log
         self.closing = asyncio.Event()
@@ -79,7 +78,7 @@ class Front:
             message = msgspec.json.decode(body or b"{}", type=door.takes)
         project = getattr(message, "project", "default")
         asker = Asker(actor=actor_of(uid), project=project)
-        return Call(desk=self._desk(), asker=asker, path=path, query=query, body=message)
+        return Call(daemon=self._daemon, asker=asker, path=path, query=query, body=message)
 
     async def _stream(self, lines: AsyncIterator[Any]) -> Response:
         """The first line is made before the answer begins, so that a refusal has its status."""
@@ -91,7 +90,7 @@ class Front:
             yield _encode(first) + b"\n"
             try:
                 async for line in _until(lines, self.closing):
-                    yield _encode(line) + b"\n"
+                    yield b"\n" if line is None else _encode(line) + b"\n"
             except Exception as failure:  # noqa: BLE001  the status has been sent: end with a line
                 yield _encode(refusal(self._known(failure))) + b"\n"
 
@@ -127,24 +126,31 @@ def _response(value: Any, status: int) -> Response:
 
 
 async def _until(lines: AsyncIterator[Any], closing: asyncio.Event) -> AsyncIterator[Any]:
-    """Pass lines on until they end, the client leaves or the daemon closes."""
+    """Pass lines on until they end, the client leaves or the daemon closes; None when all is quiet."""
     stopped = asyncio.ensure_future(closing.wait())
-    following: asyncio.Future[Any] | None = None
+    following: asyncio.Future[Any] = asyncio.ensure_future(anext(lines))
     try:
         while True:
-            following = asyncio.ensure_future(anext(lines))
-            await asyncio.wait({following, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if not following.done():
+            await asyncio.wait(
+                {following, stopped},
+                return_when=asyncio.FIRST_COMPLETED,
+                timeout=KEEP_ALIVE_S,
+            )
+            if stopped.done():
                 return
+            if not following.done():
+                yield None
+                continue
             try:
-                yield following.result()
+                line = following.result()
             except StopAsyncIteration:
                 return
+            yield line
+            following = asyncio.ensure_future(anext(lines))
     finally:
         stopped.cancel()
-        if following is not None and not following.done():
-            following.cancel()
-            await asyncio.wait({following})
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
 
 
 def _uid(request: Request) -> int | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from freehold.operations.desk import Asker, Desk
+from freehold.operations.messages import Adopt, Adopted, Finding, Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,15 +22,35 @@ class Query:
     help: str = ""
 
 
+class DaemonPort(Protocol):
+    """What a request may ask of the daemon itself."""
+
+    @property
+    def desk(self) -> Desk:
+        """Where verbs work. Raises PermanentFault while the state cannot be read."""
+        ...
+
+    def version(self) -> Version: ...
+    async def doctor(self) -> list[Finding]: ...
+    async def adopt(self, asker: Asker, asked: Adopt) -> Adopted: ...
+    def stop(self) -> None:
+        """End after this answer; agents and software go on."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One request, decoded and checked."""
 
-    desk: Desk
+    daemon: DaemonPort
     asker: Asker
     path: Mapping[str, str]
     query: Mapping[str, Any]
     body: Any = None  # an instance of the door's ``takes``
+
+    @property
+    def desk(self) -> Desk:
+        return self.daemon.desk
 
     @property
     def service(self) -> str:
