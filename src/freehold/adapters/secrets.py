@@ -14,13 +14,14 @@ exists or one that does not. Later generations are how rotation will come: nothi
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import os
 import re
 import secrets
 import shutil
 import string
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from freehold.adapters import certificates
@@ -55,8 +56,18 @@ class SecretFiles:
         self, wish: Wish, package: Package, names: Sequence[str], addresses: Mapping[str, str]
     ) -> None:
         """Make each secret that does not exist yet; an existing one is left exactly as it is."""
+        with self._prepared(wish.service, wish.lineage) as folder:
+            self._issue(folder, wish, package, names, addresses)
+
+    def _issue(
+        self,
+        folder: Path,
+        wish: Wish,
+        package: Package,
+        names: Sequence[str],
+        addresses: Mapping[str, str],
+    ) -> None:
         declared = package.spec.secrets
-        folder = self._prepare(wish.service, wish.lineage)
         authority = next(
             (name for name, each in sorted(declared.items()) if each.kind == "ca"), AUTHORITY
         )
@@ -88,9 +99,9 @@ class SecretFiles:
 
     def issue_password(self, service: str, lineage: str, name: str, *, length: int = 32) -> None:
         """Make a password outside the definition: an application's, for its binding."""
-        folder = self._prepare(service, lineage)
-        if not _has(folder, name):
-            self._put(folder, name, {"value": _password(length)})
+        with self._prepared(service, lineage) as folder:
+            if not _has(folder, name):
+                self._put(folder, name, {"value": _password(length)})
 
     def value(self, lineage: str, name: str) -> str:
         """Return a password. The caller writes it into a 0600 file and forgets it."""
@@ -174,27 +185,37 @@ class SecretFiles:
             raise NotFoundError(f"cannot read secret {name}: it was never issued")
         return (folder / name / "current" / file).read_bytes()
 
-    def _prepare(self, service: str, lineage: str) -> Path:
+    @contextmanager
+    def _prepared(self, service: str, lineage: str) -> Iterator[Path]:
+        """Hand out the service's folder, locked: two issuers make one value between them."""
         folder = self._services / service / "secrets"
         try:
             if not folder.parent.is_dir():  # the runtime makes it, with the mode that it needs
                 folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
             folder.chmod(0o700)
-            owner = folder / "lineage"
-            if not owner.exists():
-                draft = folder / ".lineage"
-                _write(draft, lineage.encode())
-                draft.replace(owner)
-                _sync(folder)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise TransientFault(f"cannot make {folder}: {error.strerror or error}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._refuse_foreign(folder, service, lineage)
+            yield folder
+        finally:
+            os.close(descriptor)
+
+    def _refuse_foreign(self, folder: Path, service: str, lineage: str) -> None:
+        owner = folder / "lineage"
+        if not owner.exists():
+            draft = folder / ".lineage"
+            _write(draft, lineage.encode())
+            draft.replace(owner)
+            _sync(folder)
         if owner.read_text() != lineage:
             raise RefusedError(
                 f"cannot issue secrets of {service}: those of another service of this name are here",
                 next_command=f"freehold purge {service}",
             )
-        return folder
 
     def _put(self, folder: Path, name: str, files: Mapping[str, bytes]) -> None:
         if not _NAME.fullmatch(name):

@@ -57,7 +57,9 @@ class Provisioner:
         if lock_holder(folder.agent_lock) is not None:
             raise TransientFault(f"cannot provision {step.member}: its former agent still ends")
         place = self._lay_out(folder, record, spec)
-        orders = Orders(run=False, restart=step.stamp, incarnation=spec.incarnation)
+        former = folder.orders()
+        stamp = step.stamp or (former.restart if former else "")
+        orders = Orders(run=False, restart=stamp, incarnation=spec.incarnation)
         folder.write_documents(spec, place, orders)
         folder.mark_made()
         folder.mark_back()

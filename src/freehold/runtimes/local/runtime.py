@@ -33,7 +33,7 @@ from freehold.engine.plan import (
 )
 from freehold.engine.wish import Wish
 from freehold.execution.ports import RuntimeStep
-from freehold.foundation.errors import NotFoundError, RefusedError, TransientFault
+from freehold.foundation.errors import NotFoundError, PermanentFault, TransientFault
 from freehold.foundation.member import ActionOrder, ActionPhase, MemberSpec, Orders
 from freehold.runtimes.local import preflight, reading, sweep
 from freehold.runtimes.local.accounts import base_interpreter
@@ -231,7 +231,11 @@ class LocalRuntime:
     async def _configure(self, step: Configure) -> None:
         folder = self._folder(step.service, step.member)
         place = await finish_in_thread(self._provisioner.refresh, folder, step.spec)
-        status = await self.agents.client(folder).order(spec=step.spec, place=place)
+        orders = None
+        if step.stamp:
+            before = folder.orders() or Orders(run=False, incarnation=folder.incarnation)
+            orders = replace(before, restart=step.stamp)
+        status = await self.agents.client(folder).order(spec=step.spec, place=place, orders=orders)
         if status.revision_accepted != step.spec.revision:
             raise TransientFault(
                 f"cannot configure {step.member}: its agent keeps {status.revision_accepted[:12]}"
@@ -254,8 +258,8 @@ class LocalRuntime:
     def _folder(self, service: str, member: str) -> MemberFolder:
         folder = current_folder(self.paths.service(service), member)
         if folder is None:
-            raise RefusedError(
-                f"cannot reach {member}: it does not exist here",
+            raise PermanentFault(
+                f"cannot reach {member}: there is no such member",
                 next_command=f"freehold status {service}",
             )
         return folder

@@ -1,7 +1,6 @@
 """What systemd is told, where there is one: texts and argument lists only, no calls.
 
-Own sessions are the main path. A unit adds two things: a memory limit that the kernel keeps, and a
-start at boot.
+Own sessions are the main path. A unit of its own adds a memory limit that the kernel keeps.
 """
 
 from __future__ import annotations
@@ -57,36 +56,3 @@ def agent_run_argv(
         "--",
         *argv,
     )
-
-
-def daemon_unit(argv: Sequence[str], *, environment: Mapping[str, str], user: bool) -> str:
-    """Return the unit that starts the daemon at boot and after a crash.
-
-    KillMode=process: members outlive their daemon.
-    """
-    lines = [
-        "[Unit]",
-        "Description=Freehold: services you own",
-        "After=network.target",
-        "",
-        "[Service]",
-        f"ExecStart={' '.join(map(_quoted, argv))}",
-        *(
-            f"Environment={_quoted(f'{name}={value}')}"
-            for name, value in sorted(environment.items())
-        ),
-        "Restart=always",
-        "RestartSec=1",
-        "KillMode=process",
-        "LimitNOFILE=65536",
-        "",
-        "[Install]",
-        f"WantedBy={'default.target' if user else 'multi-user.target'}",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    return f'"{escaped}"' if any(each in text for each in " \"\\%$'") else text
