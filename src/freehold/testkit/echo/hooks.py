@@ -8,6 +8,7 @@ import http.client
 import json
 import ssl
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ class Refused(Exception):
 
 
 class Caller:
-    """Talks to members as their superuser, over TLS, one connection each."""
+    """Talks to members as their superuser, over TLS, one connection each; ``with`` closes them."""
 
     def __init__(self, member: Member) -> None:
         config = json.loads((Path(member.conf) / "server.json").read_text())
@@ -33,6 +34,13 @@ class Caller:
         self._addresses = member.addresses
         self._lines: dict[str, http.client.HTTPSConnection] = {}
 
+    def __enter__(self) -> Caller:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for line in self._lines.values():
+            line.close()
+
     def call(self, name: str, method: str, path: str, body: str = "", **headers: str) -> Any:
         """Return the answer. Raises OSError when nobody answers, Refused when not with 200."""
         line = self._lines.get(name)
@@ -41,7 +49,7 @@ class Caller:
                 self._addresses[name], self._port, context=self._tls, timeout=CALL_S
             )
             self._lines[name] = line
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {header.replace("_", "-"): value for header, value in headers.items()}
         line.request(method, path, body=body.encode(), headers={**self._headers, **sent})
         answer = line.getresponse()
         content = answer.read().decode()
@@ -57,17 +65,16 @@ def _wanted(member: Member) -> list[str]:
 
 def _tell_all(member: Member, formed: str | None) -> Done | Progress:
     """Make every member know the group and the logins; wait for those that do not answer."""
-    caller, group = Caller(member), _wanted(member)
-    logins = caller.call(member.name, "GET", "/logins")
-    told = 0
-    for name in group:
-        try:
-            caller.call(name, "PUT", "/group", json.dumps({"members": group, "formed": formed}))
-            for user, secret in logins.items():
-                caller.call(name, "PUT", f"/logins/{user}", secret)
-        except (OSError, Refused) as error:
-            return Progress(f"{name} does not answer yet: {error}", told / len(group), 0.3)
-        told += 1
+    group = _wanted(member)
+    with Caller(member) as caller:
+        logins = caller.call(member.name, "GET", "/logins")
+        for told, name in enumerate(group):
+            try:
+                caller.call(name, "PUT", "/group", json.dumps({"members": group, "formed": formed}))
+                for user, secret in logins.items():
+                    caller.call(name, "PUT", f"/logins/{user}", secret)
+            except (OSError, Refused) as error:
+                return Progress(f"{name} does not answer yet: {error}", told / len(group), 0.3)
     return Done({"members": group})
 
 
@@ -84,56 +91,68 @@ def leave(member: Member, arguments: Arguments) -> Done | Progress | Failed:
     others = [name for name in _wanted(member) if name != member.name]
     if not others:
         return Failed("there is nobody to hand its records to")
-    caller, until = Caller(member), time.monotonic() + BUDGET_S
-    caller.call(member.name, "PUT", "/leave")
-    own = caller.call(member.name, "GET", "/records", x_records="all")
-    for other in others:
-        try:
-            there = caller.call(other, "GET", "/records", x_records="all")
-        except (OSError, Refused):
-            continue
-        missing = [key for key, (at, _) in own.items() if key not in there or there[key][0] < at]
-        for number, key in enumerate(missing):
-            if time.monotonic() > until:
-                done = 1 - (len(missing) - number) / len(own)
-                return Progress(f"{len(missing) - number} records left for {other}", done, 0.0)
-            at, value = own[key]
-            method = "DELETE" if value is None else "PUT"
-            caller.call(other, method, f"/records/{key}", value or "", x_at=repr(at))
-        caller.call(member.name, "PUT", "/leave", "done")
-        return Done({"records": len(own), "to": other})
+    with Caller(member) as caller:
+        caller.call(member.name, "PUT", "/leave")
+        own = caller.call(member.name, "GET", "/records", x_records="all")
+        for other in others:
+            try:
+                left = _copy(caller, own, other)
+            except (OSError, Refused):
+                continue  # the next one, then
+            if left:
+                return Progress(f"{left} records left for {other}", 1 - left / len(own), 0.0)
+            caller.call(member.name, "PUT", "/leave", "done")
+            return Done({"records": len(own), "to": other})
     return Progress("no other member answers", None, 0.5)
 
 
-def flush(member: Member, arguments: Arguments) -> Done | Progress:
-    Caller(member).call(member.name, "PUT", "/flush")
+def _copy(caller: Caller, own: Mapping[str, Any], other: str) -> int:
+    """Copy what the other lacks or has older, as long as the time lasts; return how many are left."""
+    until = time.monotonic() + BUDGET_S
+    there = caller.call(other, "GET", "/records", x_records="all")
+    missing = [key for key, (at, _) in own.items() if key not in there or there[key][0] < at]
+    for number, key in enumerate(missing):
+        if time.monotonic() > until:
+            return len(missing) - number
+        at, value = own[key]
+        method = "DELETE" if value is None else "PUT"
+        caller.call(other, method, f"/records/{key}", value or "", x_at=repr(at))
+    return 0
+
+
+def flush(member: Member, arguments: Arguments) -> Done:
+    with Caller(member) as caller:
+        caller.call(member.name, "PUT", "/flush")
     return Done()
 
 
 def check(member: Member, arguments: Arguments) -> Done | Failed:
     token = str(arguments.get("token") or member.key or "check")
     key = "check-" + hashlib.sha256(token.encode()).hexdigest()[:16]
-    caller, began = Caller(member), time.monotonic()
-    caller.call(member.name, "PUT", f"/records/{key}", token)
-    read = caller.call(member.name, "GET", f"/records/{key}")
-    caller.call(member.name, "DELETE", f"/records/{key}")
+    began = time.monotonic()
+    with Caller(member) as caller:
+        caller.call(member.name, "PUT", f"/records/{key}", token)
+        read = caller.call(member.name, "GET", f"/records/{key}")
+        caller.call(member.name, "DELETE", f"/records/{key}")
     if read != token:
         return Failed(f"wrote {token!r} and read {read!r}")
-    return Done({"detail": f"wrote and read back one record in {(time.monotonic() - began) * 1000:.0f} ms"})
+    took_ms = (time.monotonic() - began) * 1000
+    return Done({"detail": f"wrote and read back one record in {took_ms:.0f} ms"})
 
 
 def user(member: Member, arguments: Arguments) -> Done | Progress:
     """Create a login, change its password or drop it, on every member."""
-    caller, name = Caller(member), str(arguments["user"])
-    group = _wanted(member)
-    for told, other in enumerate(group):
-        try:
-            if arguments.get("wanted", "present") == "absent":
-                caller.call(other, "DELETE", f"/logins/{name}")
-            else:
-                password = member.secrets[str(arguments["secret"])]
-                hashed = hashlib.sha256(password.encode()).hexdigest()
-                caller.call(other, "PUT", f"/logins/{name}", hashed)
-        except (OSError, Refused) as error:
-            return Progress(f"{other} does not answer yet: {error}", told / len(group), 0.3)
+    name, group = str(arguments["user"]), _wanted(member)
+    dropped = arguments.get("wanted", "present") == "absent"
+    password = "" if dropped else member.secrets[str(arguments["secret"])]
+    hashed = hashlib.sha256(password.encode()).hexdigest()
+    with Caller(member) as caller:
+        for told, other in enumerate(group):
+            try:
+                if dropped:
+                    caller.call(other, "DELETE", f"/logins/{name}")
+                else:
+                    caller.call(other, "PUT", f"/logins/{name}", hashed)
+            except (OSError, Refused) as error:
+                return Progress(f"{other} does not answer yet: {error}", told / len(group), 0.3)
     return Done({"user": name})
