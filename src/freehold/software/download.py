@@ -105,6 +105,8 @@ class Download:
             self._recount(count)
             self._copy(response, address, count)
         finally:
+            if response is not None and response.length == 0:
+                response.close()  # read1 leaves a finished response open (CPython 3.11)
             if response is None or not response.isclosed():
                 self._transport.close()  # something unread is left in it
         return resumed

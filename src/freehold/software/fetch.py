@@ -17,10 +17,11 @@ from freehold.foundation.errors import FreeholdError, PermanentFault, TransientF
 from freehold.software.asking import Locator
 from freehold.software.download import Download, Patience
 from freehold.software.lock import LockedFile
+from freehold.software.network import Network
 from freehold.software.partial import Control, Partial, Stopped
 from freehold.software.registries import Registries
 from freehold.software.store import Store, disk_fault
-from freehold.software.transport import Transport, contexts
+from freehold.software.transport import Transport
 
 CONNECTIONS = 8
 _RESERVE = 32 << 20  # left free for the services that run on the same disk
@@ -110,7 +111,7 @@ class _Batch:
     ) -> None:
         self._store = store
         self._registries = registries
-        self._contexts = contexts(registries.access)
+        self._network = Network(registries.access)
         self._tally = tally
         self._stop = stop
         self._patience = patience
@@ -131,7 +132,7 @@ class _Batch:
             raise min(self._faults, key=_weight)
 
     def _work(self) -> None:
-        with Transport(self._registries.access, self._contexts) as transport:
+        with Transport(self._network) as transport:
             locator = Locator(self._registries, transport)
             while not self._is_over():
                 try:

@@ -17,6 +17,7 @@ from freehold.definition.schema import Source, Version
 from freehold.foundation.errors import DefinitionError, Fault, PermanentFault
 from freehold.software.asking import first_answer, index_files, maven_text
 from freehold.software.lock import Lock, LockedFile, sorted_lock
+from freehold.software.network import Network
 from freehold.software.registries import Registries
 from freehold.software.resolve.maven import resolve
 from freehold.software.resolve.pom import Coordinate
@@ -26,7 +27,6 @@ from freehold.software.transport import (
     Address,
     Missing,
     Transport,
-    contexts,
     unreachable,
 )
 
@@ -127,7 +127,7 @@ class _Makers:
 
     def __init__(self, registries: Registries) -> None:
         self._registries = registries
-        self._contexts = contexts(registries.access)
+        self._network = Network(registries.access)
         self._local = local()
         self._all: list[Transport] = []
 
@@ -140,7 +140,7 @@ class _Makers:
 
     def transport(self) -> Transport:
         if not hasattr(self._local, "transport"):
-            self._local.transport = Transport(self._registries.access, self._contexts)
+            self._local.transport = Transport(self._network)
             self._all.append(self._local.transport)
         transport: Transport = self._local.transport
         return transport

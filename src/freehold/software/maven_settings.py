@@ -116,7 +116,7 @@ def parse_settings(text: str, place: Path, environment: Mapping[str, str]) -> Ma
             if _of(e, "releases/enabled") != "false"
         ),
         {
-            _of(e, "id"): basic(_of(e, "username"), _of(e, "password"))
+            _of(e, "id"): basic(quote(_of(e, "username")), quote(_of(e, "password")))
             for e in root.iterfind("servers/server")
             if _of(e, "username") and not _of(e, "password").startswith("{")  # encrypted: not ours
         },

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import configparser
 import importlib
+import netrc
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from freehold.foundation.errors import PermanentFault
 from freehold.software.maven_settings import MavenSettings, read_maven_settings
-from freehold.software.transport import Access, Address, basic, environment_proxies
+from freehold.software.network import Access
+from freehold.software.transport import Address, basic
 
 _PIP_SECTIONS = ("global", "install", "download")  # later ones win, as in pip
 
@@ -50,16 +52,26 @@ def registries_from(environment: Mapping[str, str], home: Path, prefix: Path) ->
     trust = {}
     if bundle := pip.get("cert") or environment.get("REQUESTS_CA_BUNDLE", ""):
         trust["pypi"] = bundle
-    proxies = environment_proxies()
+    proxies = _environment_proxies(environment)
     if proxy := pip.get("proxy"):
         proxies["pypi"] = proxy
     if maven.proxy:
         proxies["maven"] = maven.proxy
     return Registries(
         maven=_maven_addresses(maven, environment),
-        pypi=_pypi_addresses(pip),
+        pypi=tuple(_with_netrc(a, environment, home) for a in _pypi_addresses(pip)),
         access=Access(trust=trust, proxies=proxies),
     )
+
+
+def _environment_proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return http_proxy, https_proxy, all_proxy and no_proxy; lower case wins, as everywhere."""
+    found = {}
+    for name in ("http", "https", "all", "no"):
+        value = environment.get(f"{name}_proxy") or environment.get(f"{name.upper()}_PROXY")
+        if value:
+            found[name] = value
+    return found
 
 
 def read_pip_settings(environment: Mapping[str, str], home: Path, prefix: Path) -> dict[str, str]:
@@ -115,6 +127,20 @@ def _pypi_addresses(pip: Mapping[str, str]) -> tuple[Address, ...]:
         )
     extra = pip.get("extra-index-url", "").split()
     return tuple(address_of(url, "pypi") for url in dict.fromkeys([main, *extra]))
+
+
+def _with_netrc(address: Address, environment: Mapping[str, str], home: Path) -> Address:
+    """Add the login that pip would take from the user's netrc."""
+    place = Path(environment.get("NETRC") or home / ".netrc")
+    if address.authorization or not place.is_file():
+        return address
+    try:
+        login = netrc.netrc(place).authenticators(address.host)
+    except (OSError, netrc.NetrcParseError):
+        return address  # pip ignores it too
+    if login is None:
+        return address
+    return replace(address, authorization=basic(quote(login[0]), quote(login[2] or "")))
 
 
 def _maven_addresses(

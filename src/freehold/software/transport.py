@@ -9,31 +9,22 @@ from __future__ import annotations
 import http.client
 import ssl
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import proxy_bypass
 
 from freehold import __version__
 from freehold.foundation.errors import PermanentFault, TransientFault
+from freehold.software.network import Network
 
 _MOST_REDIRECTS = 5
 _LARGEST_TEXT = 64 << 20
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _BUSY = frozenset({408, 425, 429})
 NETWORK_ERRORS = (OSError, http.client.HTTPException)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """How registries are reached: trust, proxies, patience."""
-
-    trust: Mapping[str, str] = field(default_factory=dict)  # registry kind -> CA bundle or folder
-    # Registry kind (the client's own proxy), scheme, "all" or "no" -> address.
-    proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
-    timeout_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +58,8 @@ class Missing(PermanentFault):
 class Transport:
     """Requests over kept connections. Not for use by two threads at once."""
 
-    def __init__(self, access: Access, contexts: Callable[[str], ssl.SSLContext]) -> None:
-        self._access = access
-        self._contexts = contexts
+    def __init__(self, network: Network) -> None:
+        self._network = network
         self._connections: dict[tuple[str, str, str], http.client.HTTPConnection] = {}
 
     def __enter__(self) -> Self:
@@ -145,7 +135,7 @@ class Transport:
         return self._send(address, headers)
 
     def _proxy(self, parts: SplitResult, kind: str) -> SplitResult | None:
-        proxies = self._access.proxies
+        proxies = self._network.access.proxies
         proxy = proxies.get(kind) or proxies.get(parts.scheme) or proxies.get("all", "")
         if not proxy or proxy_bypass(parts.netloc, dict(proxies)):
             return None
@@ -159,41 +149,24 @@ class Transport:
         return f"http://{parts.netloc}{path}", _proxy_headers(proxy)
 
     def _connect(self, parts: SplitResult, kind: str) -> http.client.HTTPConnection:
-        timeout = self._access.timeout_s
+        timeout = self._network.access.timeout_s
         proxy = self._proxy(parts, kind)
         place = proxy or parts
         host, port = place.hostname or "", place.port
         if parts.scheme == "http":
-            return http.client.HTTPConnection(host, port or 80, timeout=timeout)
+            plain = http.client.HTTPConnection(host, port or 80, timeout=timeout)
+            plain._create_connection = self._network.dial  # type: ignore[attr-defined]  # noqa: SLF001  the place http.client keeps for this
+            return plain
         secured = http.client.HTTPSConnection(
             host,
             port or (443 if proxy is None else 80),
             timeout=timeout,
-            context=self._contexts(kind),
+            context=self._network.context(kind),
         )
+        secured._create_connection = self._network.dial  # type: ignore[attr-defined]  # noqa: SLF001
         if proxy is not None:
             secured.set_tunnel(parts.hostname or "", parts.port or 443, _proxy_headers(proxy))
         return secured
-
-
-def contexts(access: Access) -> Callable[[str], ssl.SSLContext]:
-    """Return one TLS context per CA bundle, made once: making one costs 20 ms."""
-    made: dict[str, ssl.SSLContext] = {}
-
-    def context(kind: str) -> ssl.SSLContext:
-        bundle = access.trust.get(kind, "")
-        if bundle not in made:
-            made[bundle] = _context(bundle)
-        return made[bundle]
-
-    for kind in ("", *access.trust):  # before threads start, so that none makes a second one
-        context(kind)
-    return context
-
-
-def environment_proxies() -> dict[str, str]:
-    """Return the proxies of the environment, as every client of Python reads them."""
-    return dict(getproxies())
 
 
 def basic(user: str, password: str) -> str:
@@ -205,18 +178,6 @@ def unreachable(address: Address, error: Exception) -> TransientFault:
     if isinstance(error, ssl.SSLCertVerificationError):
         cause = f"its certificate is not trusted ({error.verify_message})"
     return TransientFault(f"cannot reach {address.host}: {cause}")
-
-
-def _context(bundle: str) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context()
-        if bundle.endswith("/"):
-            context.load_verify_locations(capath=bundle)
-        elif bundle:
-            context.load_verify_locations(cafile=bundle)
-    except (OSError, ssl.SSLError) as error:
-        raise PermanentFault(f"cannot use the certificates in {bundle}: {error}") from error
-    return context
 
 
 def _proxy_headers(proxy: SplitResult) -> dict[str, str]:
