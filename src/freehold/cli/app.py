@@ -61,14 +61,24 @@ def build(words: list[str]) -> typer.Typer:
     return app
 
 
-def _root(
-    version: bool = typer.Option(False, "--version", help="Print the version and leave."),
-) -> None:
-    if version:
+def _say_version(asked: bool) -> None:
+    if asked:
         from freehold import __version__
 
         print(f"freehold {__version__}")
         raise typer.Exit
+
+
+def _root(
+    version: bool = typer.Option(
+        False,
+        "--version",
+        help="Print the version and leave.",
+        callback=_say_version,
+        is_eager=True,  # before a command is looked for
+    ),
+) -> None:
+    del version
 
 
 def _modules(words: list[str]) -> list[str]:

@@ -21,7 +21,7 @@ Json = Any
 Say = Callable[[str], None]  # a line for the person who waits, on stderr
 
 _SILENCE_S = 60.0  # planning an install measures disks and memory; nothing takes longer
-_KEEP_ALIVE_S = 30.0  # a stream says something at least this often, or is asked again
+_STREAM_SILENCE_S = 45.0  # three of the empty lines that keep a stream alive
 
 
 class Client:
@@ -51,7 +51,7 @@ class Client:
     ) -> Iterator[Json]:
         """Yield each JSON line. Ends when the daemon ends it; raises TransientFault when cut."""
         raw = json.dumps(body).encode() if body is not None else b""
-        answer = self._exchange(method, path + _query(query), raw, timeout_s=None)
+        answer = self._exchange(method, path + _query(query), raw, timeout_s=_STREAM_SILENCE_S)
         try:
             for line in answer.lines():
                 value = json.loads(line)

@@ -66,7 +66,7 @@ _LOCK_HELD = 75  # another daemon has the lock and will answer soon
 
 def daemon_command() -> list[str]:
     """Return the argv of a daemon in the foreground. ``-P``: never import from the folder we are in."""
-    return [sys.executable, "-P", "-m", "freehold.cli", "daemon", "run"]
+    return [sys.executable, "-P", "-m", "freehold.serve"]
 
 
 def _spawn(log: Path) -> subprocess.Popen[bytes]:

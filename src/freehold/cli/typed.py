@@ -35,6 +35,8 @@ def _wrong_words(error: TyperException) -> DefinitionError:
     message = error.format_message().strip()
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "freehold"
-    message = message.replace("valid int range", "number in its range").replace("valid int", "number")
+    message = message.replace("valid int range", "number in its range").replace(
+        "valid int", "number"
+    )
     lowered = message[:1].lower() + message[1:].removesuffix(".")
     return DefinitionError(f"cannot run '{path}': {lowered}", next_command=f"{path} --help")

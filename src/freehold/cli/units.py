@@ -32,7 +32,7 @@ def unit_text(python: str, environ: Mapping[str, str], *, root: bool) -> str:
         "After=network.target",
         "",
         "[Service]",
-        f'ExecStart="{python}" -P -m freehold.cli daemon run',
+        f'ExecStart="{python}" -P -m freehold.serve',
         *kept,
         "Restart=on-failure",
         "RestartSec=1",
@@ -65,7 +65,7 @@ def enable() -> list[str]:
     if not _has_systemd(root=root):
         raise RefusedError(
             "cannot enable the daemon at boot: this machine has no running systemd",
-            next_command=f"add to crontab -e:  @reboot {sys.executable} -P -m freehold.cli daemon run",
+            next_command=f"add to crontab -e:  @reboot {sys.executable} -P -m freehold.serve",
         )
     file = unit_file(os.environ, root=root)
     file.parent.mkdir(parents=True, exist_ok=True)

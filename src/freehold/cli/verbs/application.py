@@ -21,7 +21,7 @@ class Verbs(typer.Typer):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(rich_markup_mode=None, **attributes)
 
-    def command(
+    def command(  # type: ignore[override]  # takes what typer takes, adds one default
         self, name: str | None = None, **attributes: Any
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         return super().command(name, cls=PlainCommand, **attributes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -39,9 +38,7 @@ username, password, hosts, ca.crt, … Binding twice changes nothing.
 )
 def bind(service: Service, application: Application, output: OutputOption = Output.TEXT) -> None:
     """Make addresses and credentials for an application; prints their folder."""
-    answer = connected(say).send(
-        "PUT", f"/v1/services/{service}/bindings/{application}", {"application": application}
-    )
+    answer = connected(say).send("PUT", f"/v1/services/{service}/bindings/{application}")
     show(answer, output.value, _bound)
 
 
@@ -73,13 +70,17 @@ Examples:
 )
 def connect(
     service: Service,
+    application: Annotated[
+        str,
+        typer.Option("--application", "-a", metavar="NAME", help="As whom; default: the first."),
+    ] = "",
     language: Annotated[
         str, typer.Option("--language", "-l", metavar="NAME", help="Print a snippet: python, …")
     ] = "",
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Open an interactive client, or print a snippet for a language."""
-    answer = connected(say).get(f"/v1/services/{service}/connect")
+    answer = connected(say).get(f"/v1/services/{service}/connect", {"application": application})
     snippets: Mapping[str, str] = answer.get("snippets") or {}
     if language:
         if language not in snippets:
@@ -91,10 +92,10 @@ def connect(
         print(snippets[language].rstrip())
         return
     client = [str(word) for word in answer.get("client") or ()]
-    if output is Output.TEXT and client and shutil.which(client[0]) and sys.stdin.isatty():
+    if output is Output.TEXT and client and sys.stdin.isatty() and sys.stdout.isatty():
         sys.stdout.flush()
         os.execvp(client[0], client)  # noqa: S606  the client takes our place, and the terminal
-    show(answer, output.value, lambda found: _snippets(service, found))
+    show(answer, output.value, _snippets)
 
 
 def _bound(answer: Any) -> Iterator[str]:
@@ -127,16 +128,14 @@ def _listed(service: str, found: Any) -> Iterator[str]:
     )
 
 
-def _snippets(service: str, answer: Any) -> Iterator[str]:
+def _snippets(answer: Any) -> Iterator[str]:
     snippets = answer.get("snippets") or {}
     client = answer.get("client") or []
     if client:
-        yield f"client (not found here, or no terminal): {' '.join(client)}"
+        yield f"client: {' '.join(client)}"
+        yield ""
     for language, text in snippets.items():
         yield f"# {language}"
         yield from str(text).rstrip().splitlines()
         yield ""
-    if answer.get("folder"):
-        yield f"credentials: {answer['folder']}"
-    else:
-        yield f"next: freehold bind {service} my-app"
+    yield f"credentials: {answer['folder']}"

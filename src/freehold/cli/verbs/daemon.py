@@ -11,6 +11,7 @@ from freehold.cli.client import connected
 from freehold.cli.options import Output, OutputOption
 from freehold.cli.output import show
 from freehold.cli.places import socket_of
+from freehold.cli.starting import daemon_command, wait_for_end
 from freehold.cli.text import say
 from freehold.cli.verbs.application import Verbs
 from freehold.cli.wire import listening_pid
@@ -33,11 +34,10 @@ _ENDING_S = 30.0
 
 
 @daemon.command(epilog="\b\nExamples:\n  freehold daemon run\n")
-def run() -> int:
+def run() -> None:
     """Run the daemon in the foreground (for an init system)."""
-    from freehold.serve.daemon import main  # the whole engine
-
-    return main()
+    command = daemon_command()
+    os.execv(command[0], command)  # noqa: S606  it takes our place: signals reach it
 
 
 @daemon.command(epilog="\b\nExamples:\n  freehold daemon start\n")
@@ -76,7 +76,7 @@ def status(output: OutputOption = Output.TEXT) -> None:
             "cannot show the daemon: it does not run", next_command="freehold daemon start"
         ) from error
     socket = socket_of(os.environ, os.getuid())
-    answer |= {"pid": listening_pid(socket), "socket": socket, "enabled": units.is_enabled()}
+    answer |= {"socket": socket, "enabled": units.is_enabled()}
     show(answer, output.value, _lines)
 
 
@@ -96,8 +96,6 @@ def disable() -> None:
 
 def _stop() -> bool:
     """Return whether a daemon ran; it has ended by then."""
-    from freehold.cli.starting import wait_for_end
-
     socket = socket_of(os.environ, os.getuid())
     try:
         pid = listening_pid(socket)
@@ -114,5 +112,6 @@ def _stop() -> bool:
 
 def _lines(answer: Any) -> Iterator[str]:
     yield f"the daemon runs: version {answer['version']}, pid {answer['pid']}"
+    yield f"  home:    {answer['home']}"
     yield f"  socket:  {answer['socket']}"
     yield f"  at boot: {'yes' if answer['enabled'] else 'no (freehold daemon enable)'}"

@@ -33,7 +33,7 @@ def lint(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Find every fault of a package at once: file, line, path and what to do."""
-    from freehold.cli.linting import faults_of  # schema, templates, CEL: heavy
+    from freehold.operations.lint import lint as faults_of  # schema, templates, CEL: heavy
 
     found = {str(path): faults_of(path) for path in paths}
     answer = [

@@ -10,7 +10,7 @@ import typer
 
 from freehold import __version__
 from freehold.cli.client import connected
-from freehold.cli.options import DryRun, Output, OutputOption
+from freehold.cli.options import Output, OutputOption
 from freehold.cli.output import show
 from freehold.cli.text import cut, has_colours, painted_state, say, width_of
 from freehold.cli.verbs.application import Verbs
@@ -31,9 +31,9 @@ Exit code 0: no problem (warnings are none). 70: at least one problem.
 )
 def doctor(output: OutputOption = Output.TEXT) -> None:
     """Find what is wrong on this machine; each finding comes with its fix."""
-    findings = connected(say).get("/v1/doctor")
-    show(findings, output.value, _findings)
-    problems = sum(finding["status"] == "problem" for finding in findings)
+    answer = connected(say).get("/v1/doctor")
+    show(answer, output.value, lambda found: _findings(found["findings"]))
+    problems = sum(finding["status"] == "problem" for finding in answer["findings"])
     if problems:
         raise PermanentFault(f"cannot call this machine healthy: {problems} problem(s) found")
 
@@ -41,17 +41,17 @@ def doctor(output: OutputOption = Output.TEXT) -> None:
 @app.command(
     epilog="""\b
 Examples:
-  freehold adopt --dry-run
   freehold adopt
+  freehold adopt -o json
 
 \b
 For a lost or damaged state database. Reads what each member's folder says of
 its service; makes no new secret and touches no data. Running members go on.
 """,
 )
-def adopt(dry_run: DryRun = False, output: OutputOption = Output.TEXT) -> None:
+def adopt(output: OutputOption = Output.TEXT) -> None:
     """Rebuild a lost state database from the members' folders."""
-    answer = connected(say).send("POST", "/v1/adopt", {"dry_run": dry_run} if dry_run else {})
+    answer = connected(say).send("POST", "/v1/adopt")
     show(answer, output.value, _adopted)
 
 
@@ -95,10 +95,15 @@ def _findings(findings: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 
 def _adopted(answer: Any) -> Iterator[str]:
-    services = answer.get("services", answer) if isinstance(answer, dict) else answer
-    names = [each["name"] if isinstance(each, dict) else str(each) for each in services or ()]
-    if not names:
+    if answer["adopted"]:
+        yield f"adopted: {', '.join(answer['adopted'])}"
+    if answer["known"]:
+        yield f"known already: {', '.join(answer['known'])}"
+    for folder, reason in answer["damaged"].items():
+        yield f"left alone: {folder}: {reason}"
+    if answer["set_aside"]:
+        yield f"the former database is kept: {answer['set_aside']}"
+    if not answer["adopted"] and not answer["known"]:
         yield "no service was found in the members' folders"
-        return
-    yield f"adopted: {', '.join(names)}"
-    yield "next: freehold list"
+    else:
+        yield "next: freehold list"

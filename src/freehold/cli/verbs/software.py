@@ -69,7 +69,7 @@ def fetch(
 def gc(dry_run: DryRun = False, output: OutputOption = Output.TEXT) -> None:
     """Remove fetched software that no service uses or keeps."""
     answer = connected(say).send("POST", "/v1/software/gc", {"dry_run": dry_run})
-    show(answer, output.value, lambda found: _collected(found, dry_run=dry_run))
+    show(answer, output.value, _collected)
 
 
 @software.command(
@@ -108,25 +108,24 @@ def _listed(found: Any) -> Iterator[str]:
         return
     rows = [
         (
-            str(each.get("package") or "-"),
-            str(each.get("version") or "-"),
-            amount(each.get("size_bytes", each.get("bytes"))),
-            ", ".join(each.get("used_by") or each.get("services") or ()) or "-",
-            str(each.get("digest", ""))[:19],
+            each["package"],
+            each["version"],
+            amount(each["bytes"]),
+            ", ".join(each["used_by"]) or "-",
+            each["path"],
         )
         for each in found
     ]
-    head = ("PACKAGE", "VERSION", "SIZE", "USED BY", "DIGEST")
+    head = ("PACKAGE", "VERSION", "SIZE", "USED BY", "PATH")
     yield from table(head, rows, width=width_of(sys.stdout))
 
 
 def _fetched(line: Any) -> Iterator[str]:
-    ratio, note = line.get("ratio"), line.get("note", "")
-    yield f"{bar(ratio)} {note}" if ratio is not None else str(note)
+    ratio, note = line.get("ratio"), line["note"]
+    yield f"{bar(ratio)} {note}" if ratio is not None else note
 
 
-def _collected(found: Any, *, dry_run: bool) -> Iterator[str]:
-    removed = found.get("removed") or []
-    word = "would remove" if dry_run else "removed"
-    freed = amount(found.get("freed_bytes", found.get("bytes", 0)))
-    yield f"{word} {len(removed)} trees and files, {freed}"
+def _collected(found: Any) -> Iterator[str]:
+    word = "would remove" if found["dry_run"] else "removed"
+    yield from (f"{word} {name}" for name in found["removed"])
+    yield f"{word} {len(found['removed'])} in all, {amount(found['freed_bytes'])}"

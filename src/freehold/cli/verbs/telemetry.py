@@ -82,7 +82,11 @@ def metrics(
         sys.stdout.write(client.text(path, {"format": "prometheus"}))
         return
     answer = client.get(path, {"format": "json", "since": _moment(since)})
-    show(answer, output.value, lambda found: metric_lines(found, width=width_of(sys.stdout)))
+    show(
+        answer,
+        output.value,
+        lambda found: metric_lines(found, now=time.time(), width=width_of(sys.stdout)),
+    )
 
 
 @app.command(

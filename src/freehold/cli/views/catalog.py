@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from freehold.cli.text import cut, table
+from freehold.cli.text import table
 from freehold.cli.views.services import shown
 
 View = Mapping[str, Any]
@@ -31,76 +31,109 @@ def entry_lines(entries: Sequence[View], *, width: int) -> Iterator[str]:
 
 
 def package_lines(package: View, *, width: int) -> Iterator[str]:
-    entry = package.get("entry", package)
-    yield f"{entry['name']}: {entry.get('title', '')}"
-    yield from _wrapped(str(entry.get("does", "")), width)
-    for title, key in (
-        ("License", "license"),
-        ("Category", "category"),
-        ("Maturity", "maturity"),
-        ("Versions", "versions"),
-        ("Presets", "presets"),
-        ("Digest", "digest"),
-    ):
-        if entry.get(key):
-            yield cut(f"  {title + ':':<10} {shown(entry[key])}", width)
-    verbs = entry.get("verbs") or {}
-    for verb, support in verbs.items():
-        yield cut(f"  {verb}: {support.get('support')}: {support.get('because')}", width)
-    knobs = package.get("knobs") or (package.get("spec") or {}).get("knobs") or {}
-    if knobs:
-        yield ""
-        yield from knob_table(knobs, width=width)
-    yield ""
-    yield f"next: freehold explain {entry['name']}"
-    yield f"      freehold install {entry['name']} --dry-run"
-
-
-def knob_table(knobs: Mapping[str, View], *, width: int) -> Iterator[str]:
-    rows = [
-        (
-            name,
-            str(knob.get("type", "")),
-            shown(knob.get("default", "")),
-            str(knob.get("changes", "")),
-            str(knob.get("title") or knob.get("help") or ""),
-        )
-        for name, knob in knobs.items()
+    yield f"{package['name']}: {package['title']}"
+    yield from _wrapped(package["does"], width)
+    presets = [
+        f"{name} (default)" if name == package.get("default_preset") else name
+        for name in package["presets"]
     ]
-    yield from table(("KNOB", "TYPE", "DEFAULT", "CHANGES BY", "MEANS"), rows, width=width)
+    for title, value in (
+        ("License", package["license"]),
+        ("Maturity", package["maturity"]),
+        ("Versions", shown(package["versions"])),
+        ("Presets", ", ".join(presets)),
+        ("Endpoints", shown(package["endpoints"])),
+        ("Survives", package["survives"]),
+        ("Source", package["source"]),
+        ("Digest", package["digest"]),
+    ):
+        if value:
+            yield from _wrapped(f"{title + ':':<10} {value}", width)
+    for version, note in (package.get("notes") or {}).items():
+        yield from _wrapped(f"{version}: {note}", width)
+    for verb, support in (package.get("verbs") or {}).items():
+        yield from _wrapped(f"{verb}: {support['support']}: {support['because']}", width)
+    if package["knobs"]:
+        yield ""
+        yield from knob_table(package["knobs"], width=width)
+    if package.get("rules"):
+        yield ""
+        yield "Rules:"
+        yield from (line for rule in package["rules"] for line in _wrapped(_rule(rule), width))
+    yield ""
+    yield f"next: freehold explain {package['name']}"
+    yield f"      freehold install {package['name']} --dry-run"
 
 
-def explain_lines(answer: Any, *, width: int) -> Iterator[str]:
-    """Yield a tree of values as indented text; a table where it is the knobs of a package."""
-    yield from _tree(answer, "", min(width, _COLUMNS))
+def knob_table(knobs: Sequence[View], *, width: int) -> Iterator[str]:
+    rows = [
+        (knob["name"], knob["type"], _value(knob["default"]), knob["changes"], _means(knob))
+        for knob in knobs
+    ]
+    yield from table(("KNOB", "TYPE", "DEFAULT", "CHANGE", "MEANS"), rows, width=width)
 
 
-def _tree(value: Any, indent: str, width: int) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            if inner in (None, "", [], {}):
-                continue
-            if isinstance(inner, Mapping) or _is_long(inner):
-                yield f"{indent}{key}:"
-                yield from _tree(inner, f"{indent}  ", width)
-            else:
-                yield from _wrapped(f"{key}: {shown(inner)}", width, indent)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            if isinstance(inner, Mapping):
-                yield from _tree(inner, indent, width)
-                yield ""
-            else:
-                yield f"{indent}- {shown(inner)}"
-    else:
-        for line in str(value).splitlines():
-            yield from _wrapped(line, width, indent)
+def explain_lines(answer: View, *, width: int) -> Iterator[str]:
+    """Yield one field: what it is, its bounds, and what is below it."""
+    knob = answer.get("knob")
+    yield f"{answer['path']}: {answer['type']}"
+    if answer["help"]:
+        yield from _wrapped(answer["help"], width)
+    if knob:
+        yield from _knob_facts(knob, width)
+    elif answer.get("default") is not None:
+        yield f"  default: {shown(answer['default'])}"
+    if answer["fields"]:
+        yield ""
+        longest = max(map(len, answer["fields"]))
+        for name, text in answer["fields"].items():
+            first, *rest = _wrapped(text, width, " " * (longest + 4)) or [""]
+            yield f"  {name:<{longest}}  {first.strip()}".rstrip()
+            yield from rest
+        if answer["type"] == "knobs":
+            yield ""
+            yield f"next: freehold explain {answer['path']}.{next(iter(answer['fields']))}"
 
 
-def _is_long(value: Any) -> bool:
-    if isinstance(value, str):
-        return "\n" in value
-    return isinstance(value, list | tuple) and any(isinstance(each, Mapping) for each in value)
+def _knob_facts(knob: View, width: int) -> Iterator[str]:
+    facts: list[tuple[str, str]] = [("default", _value(knob["default"]))]
+    facts += [(f"  in preset {name}", _value(value)) for name, value in knob["presets"].items()]
+    if knob["minimum"] is not None or knob["maximum"] is not None:
+        low = "…" if knob["minimum"] is None else shown(knob["minimum"])
+        high = "…" if knob["maximum"] is None else shown(knob["maximum"])
+        facts.append(("range", f"{low} to {high}"))
+    if knob["unit"]:
+        facts.append(("unit", knob["unit"]))
+    facts.append(("a change", _COSTS.get(str(knob["changes"]), str(knob["changes"]))))
+    if knob["grows_only"]:
+        facts.append(("limit", "can only grow"))
+    yield ""
+    yield from (f"  {key + ':':<18} {value}" for key, value in facts)
+    if knob["choices"]:
+        yield "  choices:"
+        for value, text in knob["choices"].items():
+            yield from _wrapped(f"{value}: {text}" if text else str(value), width, "    ")
+
+
+_COSTS = {
+    "live": "takes effect at once",
+    "reload": "is reloaded, nothing restarts",
+    "restart": "restarts the members, one after another",
+    "rebuild": "rebuilds the members, one after another",
+}
+
+
+def _value(value: Any) -> str:
+    return "-" if value is None or value == "" else shown(value)
+
+
+def _means(knob: View) -> str:
+    return str(knob.get("help") or knob.get("title") or "")
+
+
+def _rule(rule: Mapping[str, str]) -> str:
+    because = f" ({rule['because']})" if rule.get("because") else ""
+    return f"{rule['message']}{because}"
 
 
 def _wrapped(text: str, width: int, indent: str = "  ") -> list[str]:

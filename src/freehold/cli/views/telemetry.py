@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from freehold.cli.text import painted, table
+from freehold.cli.text import age, painted, table
 
 View = Mapping[str, Any]
 _OF_LEVEL = {
@@ -31,27 +31,27 @@ def event_line(event: View, *, colours: bool) -> str:
     return f"{_clock(event['at'])} {who} {event.get('kind', '')}: {message}"
 
 
-def metric_lines(answer: Any, *, width: int) -> Iterator[str]:
-    rows = [
-        (
-            str(series.get("name", "")),
-            str(series.get("member", "")),
-            _latest(series),
-            str(series.get("unit") or ""),
-            str(series.get("help") or ""),
-        )
-        for series in (answer.get("series", ()) if isinstance(answer, Mapping) else answer)
-    ]
+def metric_lines(found: Sequence[View], *, now: float, width: int) -> Iterator[str]:
+    """Yield the latest value of each metric and member, and its range since the first sample."""
+    rows = []
+    for series in found:
+        values = [value for _, value in series["samples"]]
+        if values:
+            at = series["samples"][-1][0]
+            spread = f"{_number(min(values))} … {_number(max(values))}"
+            latest = _number(values[-1])
+            rows.append(
+                (series["metric"], series["member"], latest, f"{age(now - at)} ago", spread)
+            )
     if not rows:
         yield "nothing is measured yet"
         return
-    yield from table(("METRIC", "MEMBER", "LATEST", "UNIT", "MEANS"), rows, width=width)
+    yield from table(("METRIC", "MEMBER", "LATEST", "AGE", "RANGE"), rows, width=width)
 
 
-def _latest(series: View) -> str:
-    points = series.get("points") or ()
-    value = points[-1][1] if points else series.get("value")
-    return "-" if value is None else f"{value:.6g}"
+def _number(value: float) -> str:
+    """Whole below a billion, then four digits: ``523 MB`` would need a unit nobody declared."""
+    return str(int(value)) if value == int(value) and abs(value) < 1e9 else f"{value:.4g}"
 
 
 def _clock(at: float) -> str:
