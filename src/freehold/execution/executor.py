@@ -110,10 +110,10 @@ class Executor:
             self._hold(name, fault)
             return Outcome(step=step, fault=fault)
         except OSError as error:
-            fault = TransientFault(f"cannot {name}: {error.strerror or error}")
-            fault.__cause__ = error
-            self._hold(name, fault)
-            return Outcome(step=step, fault=fault)
+            passing = TransientFault(f"cannot {name}: {error.strerror or error}")
+            passing.__cause__ = error
+            self._hold(name, passing)
+            return Outcome(step=step, fault=passing)
         self._held.pop(name, None)
         return Outcome(step=step)
 
