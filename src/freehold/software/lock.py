@@ -55,13 +55,18 @@ class Lock(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def size_bytes(self) -> int:
         return sum({file.sha256: file.size for file in self.files}.values())
 
+    @property
+    def pythons(self) -> list[str]:
+        """Minors that it has wheels for; empty when nothing in it binds to one."""
+        return sorted({file.python for file in self.files} - {""})
+
     def for_python(self, minor: str) -> Lock:
         """Return the lock with the wheels that are for other interpreters left out.
 
         Without flagged files it is the lock itself, and so is its digest.
         """
         kept = tuple(file for file in self.files if file.python in ("", minor))
-        flagged = sorted({file.python for file in self.files} - {""})
+        flagged = self.pythons
         if flagged and minor not in flagged:
             raise RefusedError(
                 f"cannot use the libraries of version {self.version} with Python {minor}: "
@@ -117,7 +122,7 @@ def _wrong(place: str, faults: list[Fault]) -> DefinitionError:
     return DefinitionError(
         f"cannot use the lock {place}",
         faults=tuple(faults),
-        next_command="freehold software lock PACKAGE",
+        next_command="freehold software lock FOLDER",
     )
 
 
@@ -129,8 +134,6 @@ def _faults(lock: Lock, place: str) -> Iterator[Fault]:
         yield fault("version", f"{lock.version!r} is not a version")
     if not _PLATFORM.fullmatch(lock.platform):
         yield fault("platform", f"{lock.platform!r} is not <os>-<arch>")
-    if not lock.files:
-        yield fault("files", "names no file")
     for number, file in enumerate(lock.files):
         for name, message in _file_faults(file):
             yield fault(f"files[{number}].{name}", message)

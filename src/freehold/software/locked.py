@@ -6,13 +6,14 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from threading import Event
 
 from freehold.definition.package import Package
 from freehold.execution.ports import Progress
-from freehold.foundation.errors import DefinitionError, RefusedError
+from freehold.foundation.errors import DefinitionError, NotFoundError, RefusedError
+from freehold.software.collect import LaidOut, Removal, collect, holdings
 from freehold.software.download import Patience
 from freehold.software.fetch import ByteProgress, fetch_files
 from freehold.software.layout import DamagedFault, lay_out
@@ -22,6 +23,7 @@ from freehold.software.registries import Registries, registries_from
 from freehold.software.store import Store
 
 _SHOWN_EVERY_S = 0.1
+_NEVER_HERE = (DefinitionError, NotFoundError, RefusedError)  # no usable lock, so no tree
 
 
 def user_registries() -> Registries:
@@ -55,28 +57,32 @@ class LockedSoftware:
 
     def lock(self, package: Package, version: str) -> Lock:
         """Return the lock that counts on this machine; errors as in ``platforms.lock_for``."""
-        return lock_for(package, version, self._platform, self._minor)
+        return lock_for(package, version, self._platform).for_python(self._minor)
 
     def tree_for(self, package: Package, version: str) -> Path:
         """Return where the software of a version lies, or will lie once it is fetched."""
         return self.store.tree(self.lock(package, version).digest)
 
-    def digests(self, packages: Iterable[tuple[Package, str]]) -> frozenset[str]:
-        """Return what gc has to keep for these packages and versions."""
-        found = set()
-        for package, version in packages:
-            try:
-                found.add(self.lock(package, version).digest)
-            except (DefinitionError, RefusedError):
-                continue  # never laid out here, so there is nothing to keep
-        return frozenset(found)
+    def digests(self, package: Package, version: str) -> frozenset[str]:
+        """Return what gc has to keep for a version: its tree, for whichever Python it was made."""
+        try:
+            lock = lock_for(package, version, self._platform)
+        except _NEVER_HERE:
+            return frozenset()
+        return frozenset(lock.for_python(minor).digest for minor in lock.pythons or [""])
 
-    def missing_bytes(self, package: Package, version: str) -> int:
+    async def missing_bytes(self, package: Package, version: str) -> int:
         """Return how much a fetch would bring; 0 when it is laid out."""
         lock = self.lock(package, version)
-        if self.store.marker(lock.digest) is not None:
-            return 0
-        return sum(file.size for file in self.store.missing(lock))
+        return await asyncio.to_thread(self._missing_bytes, lock)
+
+    async def trees(self) -> Sequence[LaidOut]:
+        found = await asyncio.to_thread(holdings, self.store)
+        return found.trees
+
+    async def collect(self, keep: Collection[str], *, dry_run: bool) -> Removal:
+        """See ``collect.collect``."""
+        return await asyncio.to_thread(collect, self.store, keep, dry_run=dry_run)
 
     async def present(self, package: Package) -> frozenset[str]:
         """Return the versions that are laid out here."""
@@ -128,12 +134,17 @@ class LockedSoftware:
         progress(lock.size_bytes, lock.size_bytes, "laying out")
         return lay_out(lock, name, self.store)
 
+    def _missing_bytes(self, lock: Lock) -> int:
+        if self.store.marker(lock.digest) is not None:
+            return 0
+        return sum(file.size for file in self.store.missing(lock))
+
     def _present(self, package: Package) -> frozenset[str]:
         found = set()
         for version in package.spec.versions:
             try:
                 lock = self.lock(package, version.version)
-            except (DefinitionError, RefusedError):
+            except _NEVER_HERE:
                 continue
             if self.store.marker(lock.digest) is not None:
                 found.add(version.version)
