@@ -17,7 +17,7 @@ import hashlib
 from freehold.engine.attempts import Attempts, attempts_at
 from freehold.engine.describe import subject
 from freehold.engine.desired import DesiredComponent, Duty
-from freehold.engine.observed import ObservedMember
+from freehold.engine.observed import ObservedMember, Reach
 from freehold.engine.plan import Act, Plan, Step, Wait
 from freehold.engine.situation import Leaving, Situation, is_settled
 from freehold.foundation.member import ActionPhase
@@ -69,6 +69,8 @@ def _members_changed(
         return Plan()
     if leaving := _on_their_way_out(situation, component.name):
         return Plan(waits=(Wait(subject=_title(duty), what=f"{leaving[0].name} to leave"),))
+    if unsure := _coming_back(situation, component):
+        return Plan(waits=(Wait(subject=_title(duty), what=unsure),))
     busy = _running(situation, component.name, duty.action)
     touched = {subject(step) for step in before.steps}
     able = [each for each in joined if is_settled(each) and each.name not in touched]
@@ -78,11 +80,25 @@ def _members_changed(
     return _order(situation, duty, tried, able[0], f"{len(joined)} members have joined")
 
 
+def _coming_back(situation: Situation, component: DesiredComponent) -> str:
+    """A member that is being rebuilt has not left, and of one that cannot be asked nobody knows
+    whether it has joined: the set of members is not what it seems."""
+    for member in component.members:
+        seen = situation.seen(member.name)
+        if member.incarnation and (seen is None or not seen.initialised):
+            return f"{member.name} to be back"
+        if seen is not None and (seen.incarnation < member.incarnation):
+            return f"{member.name} to be rebuilt"
+        if seen is not None and seen.reach is not Reach.ANSWERS and not seen.initialised:
+            return f"{member.name} to answer"
+    return ""
+
+
 def _on_their_way_out(situation: Situation, component: str) -> list[ObservedMember]:
     """Those whose departure will go on by itself; a failed hand-over holds nothing back."""
     return [
         member
-        for member in situation.observed.members.values()
+        for _, member in sorted(situation.observed.members.items())
         if member.component == component
         and (
             situation.is_going(member)

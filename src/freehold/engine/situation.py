@@ -72,12 +72,16 @@ class Situation:
         return seen
 
     def established(self, members: Iterable[DesiredMember]) -> list[ObservedMember]:
-        """Return those that have been ready once in this incarnation and are not going."""
+        """Return those that have been ready once in this incarnation and are not going.
+
+        One that cannot be asked counts: it most likely has been, and what is not known must not
+        make a quorum look smaller.
+        """
         return [
             seen
             for member in members
             if (seen := self.seen(member.name)) is not None
-            and seen.initialised
+            and (seen.initialised or seen.reach is not Reach.ANSWERS)
             and not self.is_going(seen)
         ]
 
@@ -100,7 +104,7 @@ class Situation:
         """Return members of the component that are handing over now."""
         return [
             member
-            for member in self.observed.members.values()
+            for _, member in sorted(self.observed.members.items())
             if member.component == component and self.leaving(member) is Leaving.RUNNING
         ]
 
