@@ -15,7 +15,7 @@ from freehold.operations.desk import Asker, Desk
 from freehold.operations.messages import Adopt, Adopted
 
 
-async def adopt(desk: Desk, asker: Asker, asked: Adopt, set_aside: str = "") -> Adopted:
+async def adopt(desk: Desk, asker: Asker, asked: Adopt) -> Adopted:
     found = await asyncio.to_thread(desk.place.adopt)
     adopted: list[str] = []
     known: list[str] = []
@@ -39,7 +39,6 @@ async def adopt(desk: Desk, asker: Asker, asked: Adopt, set_aside: str = "") -> 
         services=adopted,
         known=known,
         problems=problems,
-        set_aside=set_aside,
         dry_run=asked.dry_run,
     )
 

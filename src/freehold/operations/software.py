@@ -64,11 +64,17 @@ async def collect_software(desk: Desk, asked: Collect) -> Collected:
 
 
 def _users(desk: Desk) -> dict[str, list[str]]:
-    """Return tree digest -> services that need it."""
+    """Return tree digest -> services that may still start from it.
+
+    All versions of a definition that were laid out count, not only the wanted one: while an
+    upgrade rolls, members run the one before.
+    """
     used: dict[str, list[str]] = {}
     for wish in desk.journal.wishes():
         package = package_of(desk, wish)
-        if package is not None:
-            for digest in desk.store.digests(package, wish.version):
+        if package is None:
+            continue
+        for version in package.spec.versions:
+            for digest in desk.store.digests(package, version.version):
                 used.setdefault(digest, []).append(wish.service)
     return used

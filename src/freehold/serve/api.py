@@ -27,6 +27,7 @@ from freehold.serve.refusals import as_freehold_error, refusal
 
 LARGEST_BODY_BYTES = 1024 * 1024
 LONGEST_PATH_WORD = 100
+FIRST_LINE_S = 0.5  # a stream that has nothing to say yet begins all the same
 KEEP_ALIVE_S = 15.0  # an empty line, so that both sides notice when the other is gone
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -81,15 +82,15 @@ class Front:
         return Call(daemon=self._daemon, asker=asker, path=path, query=query, body=message)
 
     async def _stream(self, lines: AsyncIterator[Any]) -> Response:
-        """The first line is made before the answer begins, so that a refusal has its status."""
-        first = await anext(lines, None)
+        """A refusal that comes before the first line has its status; a later one is a line."""
+        first: asyncio.Future[Any] = asyncio.ensure_future(anext(lines))
+        await asyncio.wait({first}, timeout=FIRST_LINE_S)
+        if first.done() and not isinstance(first.exception(), StopAsyncIteration | None):
+            first.result()
 
         async def encoded() -> AsyncIterator[bytes]:
-            if first is None:
-                return
-            yield _encode(first) + b"\n"
             try:
-                async for line in _until(lines, self.closing):
+                async for line in _until(first, lines, self.closing):
                     yield b"\n" if line is None else _encode(line) + b"\n"
             except Exception as failure:  # noqa: BLE001  the status has been sent: end with a line
                 yield _encode(refusal(self._known(failure))) + b"\n"
@@ -125,10 +126,11 @@ def _response(value: Any, status: int) -> Response:
     return Response(_encode(value), status_code=status, media_type="application/json")
 
 
-async def _until(lines: AsyncIterator[Any], closing: asyncio.Event) -> AsyncIterator[Any]:
+async def _until(
+    following: asyncio.Future[Any], lines: AsyncIterator[Any], closing: asyncio.Event
+) -> AsyncIterator[Any]:
     """Pass lines on until they end, the client leaves or the daemon closes; None when all is quiet."""
     stopped = asyncio.ensure_future(closing.wait())
-    following: asyncio.Future[Any] = asyncio.ensure_future(anext(lines))
     try:
         while True:
             await asyncio.wait(

@@ -56,6 +56,10 @@ class Server(uvicorn.Server):
         self.should_exit = True
         self._ending.set()
 
+    async def ended(self) -> None:
+        """Return once the server has been told to end."""
+        await self._ending.wait()
+
     async def main_loop(self) -> None:
         await self._ending.wait()
 

@@ -16,7 +16,8 @@ async def _openapi(_call: Call) -> dict[str, Any]:
     from freehold.serve.doors import DOORS  # noqa: PLC0415  that tuple holds this door
     from freehold.serve.openapi import document  # noqa: PLC0415  asked for once, if ever
 
-    return document(DOORS)
+    described: dict[str, Any] = document(DOORS)
+    return described
 
 
 async def _doctor(call: Call) -> list[Finding]:
