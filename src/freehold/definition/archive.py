@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from freehold.foundation.errors import DefinitionError, Fault
 
 LARGEST_BYTES = 8 * 2**20  # of all files together
+LARGEST_PINNED_BYTES = 900_000  # an object of Kubernetes holds no more
 MOST_FILES = 1000
 LONGEST_PATH = 200
 _NOT_OURS = {"__pycache__", "node_modules"}

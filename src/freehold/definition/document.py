@@ -45,7 +45,7 @@ class Document:
         return Fault(self.file, dotted(path), self.line(path), message)
 
 
-class _Bomb(Exception):  # noqa: N818  control flow of this module
+class _Bomb(Exception):
     pass
 
 
@@ -114,7 +114,7 @@ class _Reader:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.read(item, (*path, number)) for number, item in enumerate(node.value)]
-        return self._scalar(node, path)
+        return self._scalar(str(node.value), str(node.tag), node.start_mark.line + 1, path)
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> Mapping[str, Any]:
         found: dict[str, Any] = {}
@@ -134,9 +134,8 @@ class _Reader:
                 found[key] = self.read(value_node, inner)
         return found
 
-    def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
-        text, kind = str(node.value), str(node.tag).removeprefix(_PREFIX)
-        match kind:
+    def _scalar(self, text: str, tag: str, line: int, path: Path) -> Any:
+        match tag.removeprefix(_PREFIX):
             case "null":
                 return None
             case "bool" if text.lower() in ("true", "false"):
@@ -147,7 +146,7 @@ class _Reader:
                 return float(text)
             case "bool" | "int" | "float" | "str" | "timestamp" | "value" | "merge":
                 return text
-        self._fault(path, node.start_mark.line + 1, f"tag {node.tag} is not read")
+        self._fault(path, line, f"the tag {tag} is not read")
         return text
 
     def _fault(self, path: Path, line: int, message: str) -> None:

@@ -18,6 +18,7 @@ import msgspec
 
 from freehold.definition import schema
 
+_WORDS = {"string": "text", "integer": "whole number", "boolean": "true or false"}
 _ID = "https://freehold.dev/schema/v1alpha1/service-definition.schema.json"
 
 
@@ -117,6 +118,10 @@ def _type(shape: dict[str, Any]) -> str:
         return " \\| ".join(f"`{value}`" for value in shape["enum"])
     if "anyOf" in shape:
         return " or ".join(_type(each) for each in shape["anyOf"] if each.get("type") != "null")
+    return _plain_type(shape)
+
+
+def _plain_type(shape: dict[str, Any]) -> str:
     match shape.get("type"):
         case "array":
             return f"list of {_type(shape.get('items', {}))}"
@@ -125,7 +130,5 @@ def _type(shape: dict[str, Any]) -> str:
         case "string" if shape.get("description"):
             return str(shape["description"])
         case str(kind):
-            return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(
-                kind, kind
-            )
+            return _WORDS.get(kind, kind)
     return "anything"

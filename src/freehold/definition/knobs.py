@@ -21,7 +21,7 @@ from freehold.foundation import quantities
 from freehold.foundation.errors import DefinitionError, Fault, RefusedError
 
 _TRUE, _FALSE = frozenset({"true", "yes", "on"}), frozenset({"false", "no", "off"})
-_ORDERED = frozenset(
+ORDERED = frozenset(
     {KnobType.INTEGER, KnobType.NUMBER, KnobType.BYTES, KnobType.CPU, KnobType.DURATION}
 )
 
@@ -261,7 +261,7 @@ def _check_choices(knob: Knob, value: Any) -> None:
 
 
 def _check_bounds(knob: Knob, value: Any) -> None:
-    if knob.type not in _ORDERED:
+    if knob.type not in ORDERED:
         return
     parse = _PARSERS[knob.type]
     unit = f" {knob.unit}" if knob.unit else ""

@@ -49,11 +49,13 @@ def read_pinned(content: bytes) -> Package:
     """
     files = archive.unarchive(content)
     document = read_yaml(files.get(DEFINITION, b""), DEFINITION)
-    definition = tuple(document.faults) or convert(document)
-    if isinstance(definition, tuple):
-        raise DefinitionError("cannot read the pinned definition", faults=definition)
-    name = definition.metadata.name
-    return Package(name=name, digest=archive.digest(files), definition=definition, files=files)
+    shaped = convert(document)
+    faults = (*document.faults, *shaped.faults)
+    if shaped.definition is None or faults:
+        raise DefinitionError("cannot read the pinned definition", faults=faults)
+    name = shaped.definition.metadata.name
+    digest = archive.digest(files)
+    return Package(name=name, digest=digest, definition=shaped.definition, files=files)
 
 
 def lint(files: Mapping[str, bytes], origin: str) -> tuple[Fault, ...]:
@@ -63,19 +65,20 @@ def lint(files: Mapping[str, bytes], origin: str) -> tuple[Fault, ...]:
 
 
 def _read(files: Mapping[str, bytes]) -> tuple[ServiceDefinition | None, tuple[Fault, ...]]:
-    bad_paths = tuple(
-        Fault(path, "", 0, reason)
-        for path in sorted(files)
-        if (reason := archive.fault_of_path(path))
-    )
     if DEFINITION not in files:
-        return None, (*bad_paths, Fault(DEFINITION, "", 0, "there is no such file"))
+        return None, (Fault(DEFINITION, "", 0, "there is no such file"),)
     document = read_yaml(files[DEFINITION], DEFINITION)
-    if document.data is None or not isinstance(document.data, dict):
+    if not isinstance(document.data, dict):
         missing = () if document.faults else (document.fault((), "is not a mapping"),)
-        return None, (*bad_paths, *document.faults, *missing)
-    definition = convert(document)
-    if isinstance(definition, tuple):
-        return None, (*bad_paths, *document.faults, *definition)
-    faults = lint_definition(definition, document, files)
-    return definition, (*bad_paths, *document.faults, *faults)
+        return None, (*document.faults, *missing)
+    shaped = convert(document)
+    found = (*document.faults, *shaped.faults)
+    if shaped.definition is not None:
+        document.data = shaped.data
+        found += lint_definition(shaped.definition, document, files, shaped.unread)
+    return shaped.definition, tuple(sorted(set(found), key=_order))
+
+
+def _order(fault: Fault) -> tuple[bool, str, int, str]:
+    """Service.yaml by line first, then the other files."""
+    return fault.file != DEFINITION, fault.file, fault.line, fault.path

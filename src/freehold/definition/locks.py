@@ -45,8 +45,8 @@ def names_in_folder(lock: Mapping[str, Any], folder: str) -> list[str]:
     )
 
 
-def software_names(package: Package, version: str, folder: str) -> list[str]:
+def names_of(version: Version, files: Mapping[str, bytes], folder: str) -> list[str]:
     """Return what a template's ``software(folder)`` sees: the same on every platform (lint checks)."""
-    for path in lock_paths(version_of(package, version), package.files).values():
-        return names_in_folder(json.loads(package.files[path]), folder)
+    for path in lock_paths(version, files).values():
+        return names_in_folder(json.loads(files[path]), folder)
     return []

@@ -11,8 +11,9 @@ import msgspec
 
 from freehold.definition import expressions, schema
 from freehold.definition.package import Package
+from freehold.definition.secrets import secret_behind
+from freehold.definition.templates import render_template
 from freehold.engine.revisions import sealed
-from freehold.engine.templates import render_template
 from freehold.engine.wish import Wish
 from freehold.foundation import member as wire
 from freehold.foundation.member import Change, MemberSpec
@@ -21,7 +22,6 @@ from freehold.foundation.quantities import parse_bytes, parse_cpu, parse_duratio
 Context = Mapping[str, Any]
 
 _SECRET = re.compile(r"\$\{(?:secret|secret_file):([^}]+)\}")
-_CERTIFICATE_FILE = re.compile(r"(.+)\.(key|crt|pem)")
 
 
 def build(
@@ -259,13 +259,3 @@ def _spoken(spec: MemberSpec) -> list[Any]:
     files = [file.text.replace("$${", "") for file in spec.files]
     probes = [spec.alive, spec.ready, spec.role]
     return [spec.main, spec.companions, files, probes, spec.reload, spec.metric_sources, spec.logs]
-
-
-def secret_behind(name: str, declared: Mapping[str, schema.Secret]) -> str | None:
-    """Return the declared secret that a placeholder's name stands for: ``tls.key`` → ``tls``."""
-    if name in declared:
-        return name
-    match = _CERTIFICATE_FILE.fullmatch(name)
-    if match and match[1] in declared and declared[match[1]].kind in ("certificate", "ca"):
-        return match[1]
-    return None

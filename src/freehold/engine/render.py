@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from freehold.definition import expressions, locks
@@ -91,7 +91,6 @@ class _Scene:
     package: Package
     incarnations: Mapping[str, int]
     replaced: frozenset[str]
-    shared: Mapping[str, Any] = field(default_factory=dict)
 
     def context(self) -> dict[str, Any]:
         return {
@@ -140,10 +139,7 @@ def _component(scene: _Scene, name: str, component: Component) -> DesiredCompone
         "founders": [member_name(wish.service, name, ordinal) for ordinal in range(founders)],
         **_functions(scene.package, wish.version),
     }
-    members = tuple(
-        _member(scene, name, component, context, ordinal, ordinal % groups)
-        for ordinal in range(count)
-    )
+    members = tuple(_member(scene, component, context, ordinal) for ordinal in range(count))
     return DesiredComponent(
         name=name,
         members=members,
@@ -157,13 +153,10 @@ def _component(scene: _Scene, name: str, component: Component) -> DesiredCompone
 
 
 def _member(
-    scene: _Scene,
-    name: str,
-    component: Component,
-    context: Mapping[str, Any],
-    ordinal: int,
-    group: int,
+    scene: _Scene, component: Component, context: Mapping[str, Any], ordinal: int
 ) -> DesiredMember:
+    name: str = context["component"]["name"]
+    group = ordinal % context["component"]["groups"]  # spread evenly; for life while groups stay
     full_name = member_name(scene.wish.service, name, ordinal)
     incarnation = scene.incarnations.get(full_name, 0)
     founder = ordinal < scene.wish.founders.get(name, 0) and incarnation == 0
@@ -196,7 +189,9 @@ def _member(
 def _functions(package: Package, version: str) -> dict[str, Any]:
     """Return what templates may call beside the values."""
     return {
-        "software": functools.partial(locks.software_names, package, version),
+        "software": functools.partial(
+            locks.names_of, locks.version_of(package, version), package.files
+        ),
         "address": lambda name: f"${{address:{name}}}",
         "secret": lambda name: f"${{secret:{name}}}",
         "secret_file": lambda name: f"${{secret_file:{name}}}",

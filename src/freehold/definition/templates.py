@@ -24,17 +24,27 @@ _environments: OrderedDict[str, jinja2.Environment] = OrderedDict()
 
 def render_template(package: Package, path: str, context: Mapping[str, Any]) -> str:
     """Return the rendered text. Raises DefinitionError naming template and line."""
+    rendered = render_or_fault(_environment(package), path, context)
+    if isinstance(rendered, Fault):
+        raise DefinitionError(f"cannot render {path} of {package.name}", faults=(rendered,))
+    return rendered
+
+
+def render_or_fault(
+    environment: jinja2.Environment, path: str, context: Mapping[str, Any]
+) -> str | Fault:
+    """Return the rendered text, or what is wrong with template and line."""
     try:
-        return _environment(package).get_template(path).render(context)
+        return environment.get_template(path).render(context)
     except jinja2.TemplateSyntaxError as error:
-        where, line, reason = error.name or path, error.lineno, error.message or "is not Jinja"
+        return Fault(error.name or path, "", error.lineno, error.message or "is not Jinja")
     except jinja2.TemplateNotFound as error:
-        where, line, reason = path, 0, f"there is no template {error.name!r} in the package"
+        return Fault(path, "", 0, f"there is no template {error.name!r} in the package")
+    except UnicodeDecodeError:
+        return Fault(path, "", 0, "is not UTF-8 text")
     except Exception as error:  # noqa: BLE001  a template may divide by zero: the author's fault too
         where, line = _place(error, path)
-        reason = str(error) or type(error).__name__
-    fault = Fault(where, "", line, reason)
-    raise DefinitionError(f"cannot render {path} of {package.name}", faults=(fault,))
+        return Fault(where, "", line, str(error) or type(error).__name__)
 
 
 def _place(error: BaseException, path: str) -> tuple[str, int]:
@@ -53,23 +63,22 @@ def _environment(package: Package) -> jinja2.Environment:
     if known is not None:
         _environments.move_to_end(package.digest)
         return known
-    files = package.files
-
-    def load(path: str) -> tuple[str, str, None] | None:
-        content = files.get(path)
-        return (content.decode(), f"package:{path}", None) if content is not None else None
-
-    made = new_environment(jinja2.FunctionLoader(load))
+    made = new_environment(package.files)
     _environments[package.digest] = made
     if len(_environments) > _KEPT:
         _environments.popitem(last=False)
     return made
 
 
-def new_environment(loader: jinja2.BaseLoader | None = None) -> jinja2.Environment:
-    """Return the environment of templates; lint parses with the same one."""
+def new_environment(files: Mapping[str, bytes]) -> jinja2.Environment:
+    """Return the environment of templates that may include each other."""
+
+    def load(path: str) -> tuple[str, str, None] | None:
+        content = files.get(path)
+        return (content.decode(), f"package:{path}", None) if content is not None else None
+
     environment = ImmutableSandboxedEnvironment(
-        loader=loader,
+        loader=jinja2.FunctionLoader(load),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # configuration files, not HTML
         keep_trailing_newline=True,
