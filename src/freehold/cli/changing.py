@@ -71,6 +71,7 @@ def _conclude(
         print(f"operation {operation['id']} was accepted")
         print(f"next: freehold operations wait {operation['id']}")
         return None
+    print()
     last = follow(client, operation)
     judge(last)
     return last

@@ -26,8 +26,9 @@ def main(words: Sequence[str] | None = None) -> int:
         # The reader (head, a closed pager) has seen enough; Python must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt as error:
-        return _interrupted(error)
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return INTERRUPTED
     except Exception as error:  # noqa: BLE001  the last line of defence
         return _failed(error)
     return code
@@ -45,19 +46,13 @@ def _run(words: list[str]) -> int:
     return run(words)
 
 
-def _interrupted(error: KeyboardInterrupt) -> int:
-    print(file=sys.stderr)
-    if operation := getattr(error, "operation", None):
-        from freehold.cli.follow import interrupted_lines
-
-        for line in interrupted_lines(operation):
-            print(line, file=sys.stderr)
-    return INTERRUPTED
-
-
 def _failed(error: Exception) -> int:
+    from freehold.cli.follow import InterruptedWait, interrupted_lines
     from freehold.foundation.errors import FreeholdError, PermanentFault
 
+    if isinstance(error, InterruptedWait):
+        print("", *interrupted_lines(error.operation), sep="\n", file=sys.stderr)
+        return INTERRUPTED
     if not isinstance(error, FreeholdError):
         error = PermanentFault(
             f"cannot go on: {type(error).__name__}: {error}", next_command=_recorded()
@@ -67,10 +62,12 @@ def _failed(error: Exception) -> int:
 
 def complain(error: FreeholdError) -> int:
     """Print the error as people get it, and return the exit code of its class."""
-    from freehold.cli.text import has_colours, painted
+    from freehold.cli.text import has_colours, painted, width_of, wrapped
 
-    first, *rest = str(error).splitlines() or [""]
-    print(painted(first, "red", on=has_colours(sys.stderr)), file=sys.stderr)
+    message, *rest = str(error).splitlines() or [""]
+    colours = has_colours(sys.stderr)
+    for line in wrapped(message, width_of(sys.stderr)):
+        print(painted(line, "red", on=colours), file=sys.stderr)
     for line in rest:
         print(line, file=sys.stderr)
     if error.next_command:

@@ -25,8 +25,8 @@ _REDRAW_S = 0.25
 _LOST_IN_A_ROW = 5
 
 
-class InterruptedWait(KeyboardInterrupt):
-    """Ctrl-C while waiting; carries what to type."""
+class InterruptedWait(Exception):
+    """Ctrl-C while waiting. No KeyboardInterrupt: typer would swallow whose operation it was."""
 
     def __init__(self, operation: View) -> None:
         super().__init__()

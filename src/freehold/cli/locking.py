@@ -41,13 +41,13 @@ def write_locks(
 
 def _definition(folder: Path) -> ServiceDefinition:
     document = read_yaml(read_folder(folder)[DEFINITION], DEFINITION)
-    faults = tuple(document.faults)
-    definition = faults or convert(document)
-    if isinstance(definition, tuple):
+    shaped = convert(document)
+    faults = (*document.faults, *shaped.faults)
+    if shaped.definition is None or faults:
         raise DefinitionError(
-            f"cannot lock {folder}", faults=definition, next_command=f"freehold lint {folder}"
+            f"cannot lock {folder}", faults=faults, next_command=f"freehold lint {folder}"
         )
-    return definition
+    return shaped.definition
 
 
 def _chosen(definition: ServiceDefinition, version: str) -> list[Version]:

@@ -62,6 +62,17 @@ def cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
 
 
+def wrapped(text: str, width: int, indent: str = "", hang: str = "  ") -> list[str]:
+    """Return the words in lines of at most ``width`` columns. Not textwrap: it imports re, 7 ms."""
+    lines, line = [], indent
+    for word in text.split():
+        if line.strip() and len(line) + 1 + len(word) > width:
+            lines.append(line)
+            line = indent + hang
+        line += word if not line.strip() else f" {word}"
+    return [*lines, line] if line.strip() else lines
+
+
 def table(
     head: Sequence[str], rows: Iterable[Sequence[str]], *, width: int, indent: str = ""
 ) -> list[str]:

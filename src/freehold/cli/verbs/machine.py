@@ -12,7 +12,7 @@ from freehold import __version__
 from freehold.cli.client import connected
 from freehold.cli.options import Output, OutputOption
 from freehold.cli.output import show
-from freehold.cli.text import cut, has_colours, painted_state, say, width_of
+from freehold.cli.text import has_colours, painted_state, say, width_of, wrapped
 from freehold.cli.verbs.application import Verbs
 from freehold.foundation.errors import FreeholdError, PermanentFault
 
@@ -86,10 +86,12 @@ def _findings(findings: Sequence[dict[str, Any]]) -> Iterator[str]:
     longest = max((len(finding["check"]) for finding in findings), default=0)
     for finding in findings:
         state = painted_state(finding["status"], on=colours, width=7)
-        room = width - longest - 11
-        yield f"{state}  {finding['check']:<{longest}}  {cut(finding['message'], room)}"
+        room = max(width - longest - 11, 20)
+        first, *rest = wrapped(finding["message"], room, hang="") or [""]
+        yield f"{state}  {finding['check']:<{longest}}  {first}"
+        yield from (f"{'':<{longest + 11}}{line}" for line in rest)
         if finding.get("fix"):
-            yield f"         fix: {finding['fix']}"
+            yield f"{'':<{longest + 11}}fix: {finding['fix']}"
     if not findings:
         yield "nothing was found wrong"
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from freehold.cli.text import age, cut, painted, painted_state, table
+from freehold.cli.text import age, cut, painted, painted_state, table, wrapped
 
 View = Mapping[str, Any]
 
@@ -43,7 +43,7 @@ def show_lines(operation: View, *, now: float, width: int, colours: bool) -> Ite
     took = age((end or now) - operation["created_at"])
     yield f"{name}: {painted_state(operation['phase'], on=colours)}, {took}"
     if operation.get("reason"):
-        yield cut(f"  {operation['reason']}", width)
+        yield from wrapped(operation["reason"], width, "  ")
     yield cut(f"  id:       {operation['id']}", width)
     yield cut(f"  asked by: {operation['actor']}, project {operation['project']}", width)
     yield f"  asked at: {_date(operation['created_at'])}"
@@ -59,7 +59,8 @@ def show_lines(operation: View, *, now: float, width: int, colours: bool) -> Ite
     if waits:
         yield ""
         yield "Waits:"
-        yield from (cut(f"  {wait}", width) for wait in waits)
+        for wait in waits:
+            yield from wrapped(wait, width, "  ")
     if operation["phase"] == "running":
         yield ""
         yield f"next: freehold operations wait {operation['id']}"

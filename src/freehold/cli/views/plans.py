@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from freehold.cli.text import amount, cut, painted
+from freehold.cli.text import amount, cut, painted, wrapped
 
 View = Mapping[str, Any]
 _SHOWN_STEPS = 14
@@ -17,10 +17,9 @@ def plan_lines(plan: View, *, width: int, colours: bool, whole: bool) -> Iterato
     Args:
         whole: every step; otherwise the first few and how many more there are.
     """
-    yield cut(
-        f"plan: {painted(plan['verb'], 'bold', on=colours)} {plan['service']}: {plan['summary']}",
-        width + (8 if colours else 0),
-    )
+    first, *rest = wrapped(f"plan: {plan['verb']} {plan['service']}: {plan['summary']}", width)
+    yield painted(first, "bold", on=colours)
+    yield from rest
     sizes = [
         f"{word} {amount(plan[key])}"
         for key, word in (
@@ -33,9 +32,10 @@ def plan_lines(plan: View, *, width: int, colours: bool, whole: bool) -> Iterato
     if sizes:
         yield f"  needs: {', '.join(sizes)}"
     if plan.get("survives"):
-        yield cut(f"  survives: {plan['survives']}", width)
+        yield from wrapped(f"survives: {plan['survives']}", width, "  ")
     for warning in plan.get("warnings") or ():
-        yield painted(cut(f"  note: {warning}", width), "yellow", on=colours)
+        for line in wrapped(f"note: {warning}", width, "  "):
+            yield painted(line, "yellow", on=colours)
     yield from _steps(plan.get("steps") or (), width=width, colours=colours, whole=whole)
 
 

@@ -36,7 +36,8 @@ class Story:
         """
         elapsed = _elapsed(view, now)
         for step in view.get("steps") or ():
-            yield from (f"{elapsed} {line}" for line in self._of_step(step, tell_running))
+            at = _elapsed(view, step.get("ended_at") or now)
+            yield from (f"{at} {line}" for line in self._of_step(step, tell_running))
         for member in view.get("members") or ():
             yield from (f"{elapsed} {line}" for line in self._of_member(member))
         waits = tuple(view.get("waits") or ())
@@ -125,4 +126,5 @@ def _member_line(member: View, longest: int, width: int, colours: bool) -> str:
 
 
 def _elapsed(view: View, now: float) -> str:
-    return f"{max((view.get('ended_at') or now) - view['created_at'], 0.0):6.1f}s"
+    end = min(view.get("ended_at") or now, now)
+    return f"{max(end - view['created_at'], 0.0):6.1f}s"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from freehold.cli.text import age, amount, cut, painted, painted_state, table
+from freehold.cli.text import age, amount, cut, painted, painted_state, table, wrapped
 
 View = Mapping[str, Any]
 
@@ -37,9 +37,9 @@ def status_lines(service: View, *, now: float, width: int, colours: bool) -> Ite
     state = painted_state(service["state"], on=colours)
     yield f"{title}: {state}, {service['package']} {service['version']}, {ready}"
     if service.get("reason"):
-        yield cut(f"  {service['reason']}", width)
+        yield from wrapped(service["reason"], width, "  ")
     if service.get("survives"):
-        yield cut(f"  survives: {service['survives']}", width)
+        yield from wrapped(f"survives: {service['survives']}", width, "  ")
     if service.get("members"):
         yield ""
         yield from member_lines(service["members"], now=now, width=width, colours=colours)
@@ -47,9 +47,12 @@ def status_lines(service: View, *, now: float, width: int, colours: bool) -> Ite
         yield ""
         yield from endpoint_lines(service["endpoints"], width=width)
     for alert in service.get("alerts") or ():
-        yield cut(f"  alert: {alert.get('summary') or alert.get('name')}", width)
-    for wait in service.get("waits") or ():
-        yield cut(f"  {wait}", width)
+        yield from wrapped(f"alert: {alert.get('summary') or alert.get('name')}", width, "  ")
+    waits = service.get("waits") or ()
+    if waits:
+        yield ""
+    for wait in waits:
+        yield from wrapped(wait, width, "  ")
     if service.get("operation"):
         yield ""
         yield f"next: freehold operations show {service['operation']}"
@@ -77,24 +80,24 @@ def member_lines(
         yield line
         reason = member.get("reason") or ""
         if reason and member["state"] != "ready":
-            yield cut(f"    {reason}", width)
+            yield from wrapped(reason, width, "    ")
         if member.get("last_exit") and member["state"] in ("backoff", "down", "starting"):
-            yield cut(f"    last exit: {member['last_exit']}", width)
+            yield from wrapped(f"last exit: {member['last_exit']}", width, "    ")
     if any(not member.get("up_to_date", True) for member in members):
         yield cut("* has not got its newest revision yet", width)
 
 
 def endpoint_lines(endpoints: Sequence[View], *, width: int) -> Iterator[str]:
-    rows = [
-        (
-            endpoint["name"],
-            endpoint["protocol"],
-            endpoint.get("tls") or "none",
-            _addresses(endpoint),
-        )
-        for endpoint in endpoints
-    ]
-    yield from table(("ENDPOINT", "PROTOCOL", "TLS", "ADDRESSES"), rows, width=width)
+    """Yield a table in which no address is ever cut: what does not fit goes below."""
+    rows = []
+    for endpoint in endpoints:
+        addresses = endpoint.get("addresses") or ["(nobody is ready)"]
+        head = (endpoint["name"], endpoint["protocol"], endpoint.get("tls") or "none")
+        fits = sum(map(len, head)) + 20 + sum(len(each) + 2 for each in addresses) <= width
+        shown_below = [", ".join(addresses)] if fits else addresses
+        rows.append((*head, shown_below[0]))
+        rows += [("", "", "", address) for address in shown_below[1:]]
+    yield from table(("ENDPOINT", "PROTOCOL", "TLS", "ADDRESSES"), rows, width=10_000)
 
 
 def describe_lines(service: View, *, now: float, width: int, colours: bool) -> Iterator[str]:
@@ -109,8 +112,7 @@ def describe_lines(service: View, *, now: float, width: int, colours: bool) -> I
             ("Generation", f"{service.get('observed_generation')} of {service.get('generation')}"),
             ("Definition", service.get("definition", "")),
             ("Lineage", service.get("lineage", "")),
-        ],
-        width,
+        ]
     )
     if service.get("knobs"):
         yield ""
@@ -119,16 +121,17 @@ def describe_lines(service: View, *, now: float, width: int, colours: bool) -> I
             cut(f"  {key}: {shown(value)}", width) for key, value in service["knobs"].items()
         )
     yield from _conditions(service, now, width)
-    yield from _details(service.get("members") or (), width)
+    yield from _details(service.get("members") or ())
 
 
 def installed_lines(service: View, *, width: int) -> Iterator[str]:
     """Yield the endpoints and what to type next, after a service has become ready."""
     name = service["name"]
+    yield f"{name} is ready"
     yield ""
     yield from endpoint_lines(service.get("endpoints") or (), width=width)
     if service.get("survives"):
-        yield cut(f"survives: {service['survives']}", width)
+        yield from wrapped(f"survives: {service['survives']}", width)
     yield ""
     yield "next:"
     for command, why in (
@@ -165,7 +168,7 @@ def _conditions(service: View, now: float, width: int) -> Iterator[str]:
     yield from table(("CONDITION", "STATUS", "SINCE", "MESSAGE"), rows, width=width)
 
 
-def _details(members: Sequence[View], width: int) -> Iterator[str]:
+def _details(members: Sequence[View]) -> Iterator[str]:
     for member in members:
         yield ""
         yield f"{member['name']}:"
@@ -178,17 +181,14 @@ def _details(members: Sequence[View], width: int) -> Iterator[str]:
         ]
         if member.get("last_exit"):
             facts.append(("Last exit", member["last_exit"]))
-        yield from _pairs(facts, width, indent="  ")
+        yield from _pairs(facts, indent="  ")
 
 
-def _pairs(pairs: Sequence[tuple[str, str]], width: int, indent: str = "") -> Iterator[str]:
+def _pairs(pairs: Sequence[tuple[str, str]], indent: str = "") -> Iterator[str]:
+    """Values here are copied by people: they are never cut."""
     longest = max(len(key) for key, _ in pairs)
     for key, value in pairs:
-        yield cut(f"{indent}{key + ':':<{longest + 1}} {value}", width)
-
-
-def _addresses(endpoint: View) -> str:
-    return ", ".join(endpoint.get("addresses") or ()) or "(nobody is ready)"
+        yield f"{indent}{key + ':':<{longest + 1}} {value}"
 
 
 def _first_endpoint(service: View) -> str:
