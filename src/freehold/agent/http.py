@@ -1,0 +1,240 @@
+"""HTTP/1.1 over h11, small enough for a 30 MB agent: a server and a one-request client.
+
+Only what the agent's API, its probes and its metric sources need. Bodies are bounded in both
+directions: neither an engine nor a caller can make the agent grow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import contextlib
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+import h11
+
+from freehold.foundation.errors import PermanentFault, TransientFault
+
+LARGEST_BODY = 16 * 2**20
+_IDLE_S = 60.0
+_CHUNK = 65536
+_URL = re.compile(r"(https?)://(\[[^\]]+\]|[^/:?]+)(?::(\d+))?(/[^#]*|\?[^#]*)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "application/json"
+    stream: AsyncIterator[bytes] | None = None
+    afterwards: Callable[[], None] | None = None  # once the answer has left
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class TooLargeError(Exception):
+    """A body larger than the bound."""
+
+
+async def serve_connection(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler
+) -> None:
+    """Answer requests of one connection until either side closes it."""
+    connection = h11.Connection(h11.SERVER)
+    try:
+        while True:
+            try:
+                request = await _read_request(connection, reader)
+            except TooLargeError:
+                response = Response(
+                    status=413,
+                    body=b'{"error":"RefusedError","message":"cannot take a body so large","next_command":""}',
+                )
+                await _send(connection, writer, response, "GET")
+                return
+            if request is None:
+                return
+            response = await handler(request)
+            await _send(connection, writer, response, request.method)
+            if response.afterwards is not None:
+                response.afterwards()
+            if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
+                return
+            connection.start_next_cycle()
+    except (OSError, h11.ProtocolError, TimeoutError, asyncio.IncompleteReadError):
+        return
+    finally:
+        with contextlib.suppress(OSError):
+            writer.close()
+
+
+async def _read_request(connection: h11.Connection, reader: asyncio.StreamReader) -> Request | None:
+    head: h11.Request | None = None
+    body = bytearray()
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(await asyncio.wait_for(reader.read(_CHUNK), _IDLE_S))
+        elif isinstance(event, h11.Request):
+            head = event
+        elif isinstance(event, h11.Data):
+            body += event.data
+            if len(body) > LARGEST_BODY:
+                raise TooLargeError
+        elif isinstance(event, h11.EndOfMessage) and head is not None:
+            path, _, query = head.target.decode("ascii").partition("?")
+            return Request(
+                method=head.method.decode("ascii"),
+                path=_unquote(path),
+                query=_parse_query(query),
+                body=bytes(body),
+            )
+        else:  # closed
+            return None
+
+
+async def _send(
+    connection: h11.Connection, writer: asyncio.StreamWriter, response: Response, method: str
+) -> None:
+    headers = [("content-type", response.content_type)]
+    if response.stream is None:
+        headers.append(("content-length", str(len(response.body))))
+    head = h11.Response(status_code=response.status, headers=headers)
+    writer.write(connection.send(head) or b"")
+    if response.stream is None:
+        if method != "HEAD":
+            writer.write(connection.send(h11.Data(data=response.body)) or b"")
+    else:
+        async for piece in response.stream:
+            writer.write(connection.send(h11.Data(data=piece)) or b"")
+            await writer.drain()
+    writer.write(connection.send(h11.EndOfMessage()) or b"")
+    await writer.drain()
+
+
+def _parse_query(text: str) -> dict[str, str]:
+    pairs = (part.partition("=") for part in text.split("&") if part)
+    return {_unquote(name): _unquote(value.replace("+", " ")) for name, _, value in pairs}
+
+
+def _unquote(text: str) -> str:
+    if "%" not in text:
+        return text
+    from urllib.parse import unquote  # noqa: PLC0415  5 ms that a start need not pay
+
+    return unquote(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    status: int
+    body: bytes
+
+
+async def ask_url(
+    url: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    user: str = "",
+    password: str = "",
+    ca: str = "",
+    timeout_s: float,
+) -> Answer:
+    """Send one request to an http or https address.
+
+    Raises TransientFault when there is no answer in time, PermanentFault for a wrong address.
+    """
+    parts = _URL.fullmatch(url)
+    if parts is None:
+        raise PermanentFault(f"cannot ask {url!r}: not an http address")
+    scheme, host, port, target = parts.groups()
+    host = host.strip("[]")
+    tls = _trust(ca, url) if scheme == "https" else None
+    sent = {"Host": host if port is None else f"{host}:{port}", **(headers or {})}
+    if user or password:
+        sent["Authorization"] = "Basic " + _basic(user, password)
+    if body and "content-type" not in {name.lower() for name in sent}:
+        sent["Content-Type"] = "application/json"
+    path = target or "/"
+    try:
+        async with asyncio.timeout(timeout_s):
+            reader, writer = await asyncio.open_connection(
+                host, int(port or (443 if tls else 80)), ssl=tls
+            )
+            return await _exchange(
+                reader, writer, method, path if path[0] == "/" else "/" + path, sent, body
+            )
+    except TimeoutError as error:
+        raise TransientFault(f"cannot ask {url}: no answer in {timeout_s:g} s") from error
+    except (OSError, h11.ProtocolError) as error:
+        raise TransientFault(f"cannot ask {url}: {_words(error)}") from error
+
+
+async def _exchange(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    method: str,
+    target: str,
+    headers: Mapping[str, str],
+    body: bytes,
+) -> Answer:
+    connection = h11.Connection(h11.CLIENT)
+    try:
+        request_headers = [*headers.items(), ("Connection", "close")]
+        if body:
+            request_headers.append(("Content-Length", str(len(body))))
+        request = h11.Request(method=method, target=target, headers=request_headers)
+        writer.write(connection.send(request) or b"")
+        if body:
+            writer.write(connection.send(h11.Data(data=body)) or b"")
+        writer.write(connection.send(h11.EndOfMessage()) or b"")
+        await writer.drain()
+        status, received = 0, bytearray()
+        while True:
+            event = connection.next_event()
+            if event is h11.NEED_DATA:
+                connection.receive_data(await reader.read(_CHUNK))
+            elif isinstance(event, h11.Response):
+                status = event.status_code
+            elif isinstance(event, h11.Data):
+                received += event.data
+                if len(received) > LARGEST_BODY:
+                    raise TransientFault("cannot read an answer larger than 16 MiB")
+            elif isinstance(event, h11.EndOfMessage):
+                return Answer(status=status, body=bytes(received))
+            elif not isinstance(event, h11.InformationalResponse):
+                raise TransientFault("cannot read the answer: connection closed early")
+    finally:
+        writer.close()
+
+
+def _trust(ca: str, url: str) -> object:
+    if not ca:
+        raise PermanentFault(f"cannot ask {url}: https needs the CA to verify it against")
+    import ssl  # noqa: PLC0415  4 MB that most members never need
+
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        raise TransientFault(f"cannot read the CA {ca}: {error}") from error
+
+
+def _basic(user: str, password: str) -> str:
+    return binascii.b2a_base64(f"{user}:{password}".encode(), newline=False).decode()
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
