@@ -34,6 +34,7 @@ class Filling:
             "run": place.run,
             "member": place.member,
             "secrets": place.secrets,
+            "python": place.worker_python,
         }
 
     def fill(self, text: str, *, secrets: bool = False) -> str:
