@@ -46,6 +46,8 @@ class _Problem:
     path: Path
     message: str
     meant: str = ""  # an unknown field: the known one that it resembles
+    missing: str = ""  # a missing field
+    stand_in: Any = None  # for a missing field, so that the rest can be read; None: there is none
 
 
 def convert(document: Document) -> Shaped:
@@ -74,10 +76,14 @@ def _without(data: Any, problems: list[_Problem]) -> tuple[Any, tuple[Path, ...]
     left, unread = copy.deepcopy(data), []
     for _ in range(_ROUNDS):
         for problem in problems:
-            unread.append(problem.path)
             if problem.meant:
                 unread.append((*problem.path[:-1], problem.meant))
-            _remove(left, problem.path)
+            if problem.stand_in is not None:
+                unread.append((*problem.path, problem.missing))
+                _put(left, problem)
+            else:
+                unread.append(problem.path)
+                _remove(left, problem.path)
         problems = list(_problems(left))
         if not problems:
             break
@@ -95,10 +101,19 @@ def _remove(data: Any, path: Path) -> None:
         elif isinstance(value, list) and isinstance(part, int) and part < len(value):
             value = value[part]
         else:
-            break
+            return  # gone already, with a part around it
     if inside:
         mapping, key = inside[-1]
         del mapping[key]
+
+
+def _put(data: Any, problem: _Problem) -> None:
+    try:
+        for part in problem.path:
+            data = data[part]
+    except (KeyError, IndexError):
+        return  # the part around it is gone
+    data[problem.missing] = problem.stand_in
 
 
 def _problems(data: Any) -> Iterator[_Problem]:
@@ -118,7 +133,9 @@ def _explain(error: Any) -> Iterator[_Problem]:
         case "required":
             # The library gives one error per missing field; its message alone says which.
             name = next(name for name in wanted if error.message.startswith(f"{name!r} "))
-            yield _Problem(path, f"the field {name!r} is missing")
+            stand_in = _stand_in(error.schema["properties"][name])
+            told = f"the field {name!r} is missing"
+            yield _Problem(path, told, missing=name, stand_in=stand_in)
         case "type":
             quotes = "; put it in quotes" if wanted == "string" and _is_number(value) else ""
             yield _Problem(path, f"{_brief(value)} is not {_TYPES.get(wanted, wanted)}{quotes}")
@@ -142,6 +159,14 @@ def _unknown_fields(error: Any, path: Path) -> Iterator[_Problem]:
             yield _Problem(
                 (*path, name), f"unknown field {name!r}{hint}", close[0] if close else ""
             )
+
+
+def _stand_in(shape: dict[str, Any]) -> Any:
+    if shape.get("type") == "string" and "pattern" not in shape:
+        return "(missing)"
+    if shape.get("type") == "object" and "minProperties" not in shape:
+        return {}
+    return None
 
 
 def _place(error: Any, path: Path) -> Path:

@@ -6,11 +6,13 @@ Agent placeholders are made by ``secret("superuser")``, ``secret_file("tls.key")
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
 import jinja2
+from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from freehold.definition.expressions import written
@@ -68,6 +70,12 @@ def _environment(package: Package) -> jinja2.Environment:
     if len(_environments) > _KEPT:
         _environments.popitem(last=False)
     return made
+
+
+@functools.lru_cache(maxsize=256)
+def parsed(source: str, name: str) -> nodes.Template:
+    """Return the template's tree, for lint. Raises TemplateSyntaxError."""
+    return new_environment({}).parse(source, name)
 
 
 def new_environment(files: Mapping[str, bytes]) -> jinja2.Environment:

@@ -16,7 +16,9 @@ from freehold.definition.checks.report import Report, known_names, strings_of
 from freehold.definition.document import Path
 from freehold.definition.expressions import ExpressionError
 from freehold.definition.schema import Component
-from freehold.definition.templates import new_environment, render_or_fault
+from freehold.definition.templates import new_environment, parsed, render_or_fault
+
+Context = dict[str, Any]
 
 TEMPLATE_NAMES = expressions.NAMES | {
     *("software", "address", "secret", "secret_file", "ring_tokens", "range", "dict", "namespace")
@@ -30,17 +32,19 @@ _LOCK_PLACEHOLDER = re.compile(r"(?<!\$)\$\{([^}]*)\}")
 
 
 def check_texts(report: Report) -> None:
+    environment = new_environment(report.files)  # one for all: templates compile once
     for path, name, component in report.components():
+        samples = list(sample_contexts(report, name, component))
         data = report.document.data["spec"]["components"][name]
         for place, text in strings_of(data, path):
-            _check_text(report, place, text, name, component)
+            _check_text(report, place, text, samples)
         for file in component.files.values():
             if file.template in report.files:
-                _check_template(report, name, component, file.template)
+                _check_template(report, environment, file.template, samples)
     _check_unused(report)
 
 
-def _check_text(report: Report, path: Path, text: str, name: str, component: Component) -> None:
+def _check_text(report: Report, path: Path, text: str, samples: list[Context]) -> None:
     field = path[-1]
     if field in _NOT_FILLED or "roles" in path:
         return
@@ -52,7 +56,7 @@ def _check_text(report: Report, path: Path, text: str, name: str, component: Com
         found = [text] if is_condition else [part.text for part in parts if part.expression]
         for expression in found:
             _check_names(report, path, expression, _scope(path))
-        _evaluate(report, path, text, name, component)
+        _evaluate(report, path, text, samples)
     except ExpressionError as error:
         report.add(path, str(error), about=KNOBS)
 
@@ -77,17 +81,17 @@ def _check_names(report: Report, path: Path, expression: str, scope: frozenset[s
         report.add(path, f"there is no knob {name!r}{known}", about=(*KNOBS, name))
 
 
-def _evaluate(report: Report, path: Path, text: str, name: str, component: Component) -> None:
-    if any(unknown_knobs(report, part) for part in [text]):
-        return
-    for context in sample_contexts(report, name, component):
+def _evaluate(report: Report, path: Path, text: str, samples: list[Context]) -> None:
+    if unknown_knobs(report, text):
+        return  # told already
+    for context in samples:
         if path[-1] == "when":
             expressions.holds(text, context)
         else:
-            expressions.fill(text, context) if _scope(path) == expressions.NAMES else None
+            expressions.fill(text, context)
 
 
-def sample_contexts(report: Report, name: str, component: Component) -> Iterator[dict[str, Any]]:
+def sample_contexts(report: Report, name: str, component: Component) -> Iterator[Context]:
     """Yield what texts see in the first and a later member, with the defaults and each preset."""
     for preset in ("", *report.spec.presets):
         knobs = resolved(report, preset)
@@ -121,11 +125,12 @@ def sample_contexts(report: Report, name: str, component: Component) -> Iterator
             }
 
 
-def _check_template(report: Report, name: str, component: Component, template: str) -> None:
-    environment = new_environment(report.files)
+def _check_template(
+    report: Report, environment: jinja2.Environment, template: str, samples: list[Context]
+) -> None:
     try:
         source = report.files[template].decode()
-        tree = environment.parse(source, template)
+        tree = parsed(source, template)
     except (jinja2.TemplateSyntaxError, UnicodeDecodeError) as error:
         line = getattr(error, "lineno", 0)
         report.add_in(template, line, getattr(error, "message", "is not UTF-8 text"))
@@ -140,7 +145,7 @@ def _check_template(report: Report, name: str, component: Component, template: s
             report.add_in(template, line, f"there is no knob {knob!r}{known}")
     _check_placeholders(report, template, source)
     if len(report.faults) == before:
-        _try_template(report, environment, name, component, template)
+        _try_template(report, environment, template, samples)
 
 
 def _is_unread(report: Report, knob: str) -> bool:
@@ -149,7 +154,7 @@ def _is_unread(report: Report, knob: str) -> bool:
 
 
 def _try_template(
-    report: Report, environment: Any, name: str, component: Component, template: str
+    report: Report, environment: jinja2.Environment, template: str, samples: list[Context]
 ) -> None:
     functions: Mapping[str, Any] = {
         "software": lambda folder: _software(report, folder),
@@ -160,7 +165,7 @@ def _try_template(
     }
     if report.unread:
         return
-    for context in sample_contexts(report, name, component):
+    for context in samples:
         rendered = render_or_fault(environment, template, {**context, **functions})
         if not isinstance(rendered, str):
             report.note(rendered)
@@ -220,7 +225,7 @@ def _used_knobs(report: Report) -> set[str] | None:
         if path.endswith(".py"):
             used |= _texts_in_python(content)
         elif path.endswith((".j2", ".jinja")):
-            read = _knobs_in_template(report, content)
+            read = _knobs_in_template(path, content)
             if read is None:
                 return None
             used |= read
@@ -236,9 +241,9 @@ def _texts_in_python(content: bytes) -> set[str]:
     return {value for value in found if isinstance(value, str)}
 
 
-def _knobs_in_template(report: Report, content: bytes) -> set[str] | None:
+def _knobs_in_template(path: str, content: bytes) -> set[str] | None:
     try:
-        tree = new_environment(report.files).parse(content.decode())
+        tree = parsed(content.decode(), path)
     except (jinja2.TemplateSyntaxError, UnicodeDecodeError):
         return set()
     named = [node for node in tree.find_all(nodes.Name) if node.name == "knobs"]
