@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from tests.property import oracle
+from tests.property.worlds import Order, desired_of, wish_of
+
 from freehold.engine.desired import Desired
 from freehold.engine.observed import Observed
 from freehold.engine.plan import FetchSoftware, IssueSecrets, Plan, Step
 from freehold.engine.planner import plan
-from freehold.engine.wish import Want
 from freehold.foundation.errors import FreeholdError
 from freehold.runtimes.simulated import FakeClock, Habits, LoopKilled, SimulatedWorld, perform
-from tests.property import oracle
-from tests.property.worlds import Order, desired_of, wish_of
 
 Planner = Callable[[Desired, Observed, float], Plan]
 

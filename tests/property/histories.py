@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
+from tests.property.driver import Driver
+from tests.property.worlds import Order, Part
 
 from freehold.engine.observed import Reach
 from freehold.engine.wish import Want
-from tests.property.driver import Driver
-from tests.property.worlds import Order, Part
 
 DUTIES = ("formed", "members-changed", "joined")
 

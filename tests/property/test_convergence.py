@@ -5,10 +5,10 @@ Each test names the mutants it was seen to fail against (tried by hand in the ru
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.property.driver import Driver
+from tests.property.histories import heal, histories, live_through, shapes
 
 from freehold.engine.wish import Want
-from tests.property.driver import Driver
-from tests.property.histories import ASKS, Event, asks, heal, histories, live_through, shapes
 
 
 def fresh(order):

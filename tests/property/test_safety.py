@@ -4,11 +4,11 @@ Each test names the mutants it was seen to fail against (tried by hand in the ru
 """
 
 from hypothesis import given
+from tests.property.driver import Driver
+from tests.property.histories import heal, histories, live_through, shapes
 
 from freehold.engine.observed import Retirement
 from freehold.engine.wish import Want
-from tests.property.driver import Driver
-from tests.property.histories import heal, histories, live_through, shapes
 
 
 @given(shape=shapes, history=histories)
