@@ -102,6 +102,7 @@ class LockedSoftware:
         except asyncio.CancelledError:
             stop.set()
             await asyncio.wait([work])
+            work.exception()  # looked at: it says "cancelled" or came a moment before
             raise
 
     def fetch_now(

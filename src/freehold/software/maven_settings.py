@@ -66,12 +66,12 @@ class MavenSettings:
         return tuple(found.values())
 
 
-def read_maven_settings(environment: Mapping[str, str], home: Path) -> MavenSettings:
+def read_maven_settings(environment: Mapping[str, str], home: Path, etc: Path) -> MavenSettings:
     """Read the user's settings, then those of the installation; the user's come first."""
     places = [home / ".m2/settings.xml"]
     homes = (environment.get(name) for name in ("MAVEN_HOME", "M2_HOME"))
     places += [Path(folder) / "conf/settings.xml" for folder in homes if folder]
-    places.append(Path("/etc/maven/settings.xml"))
+    places.append(etc / "maven/settings.xml")
     read = [
         parse_settings(text, place, environment) for place in places if (text := _text_of(place))
     ]

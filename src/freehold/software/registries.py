@@ -36,19 +36,22 @@ class Registries:
         return self.maven if kind == "maven" else self.pypi
 
 
-def registries_from(environment: Mapping[str, str], home: Path, prefix: Path) -> Registries:
+def registries_from(
+    environment: Mapping[str, str], home: Path, prefix: Path, etc: Path = Path("/etc")
+) -> Registries:
     """Read the clients' settings.
 
     Args:
         environment: variables of the process.
         home: the user's home folder.
         prefix: ``sys.prefix``, whose ``pip.conf`` counts too.
+        etc: where the machine's settings lie.
 
     Raises:
         PermanentFault: settings that cannot be read, or no address for a kind.
     """
-    pip = read_pip_settings(environment, home, prefix)
-    maven = read_maven_settings(environment, home)
+    pip = read_pip_settings(environment, home, prefix, etc)
+    maven = read_maven_settings(environment, home, etc)
     trust = {}
     if bundle := pip.get("cert") or environment.get("REQUESTS_CA_BUNDLE", ""):
         trust["pypi"] = bundle
@@ -74,12 +77,14 @@ def _environment_proxies(environment: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def read_pip_settings(environment: Mapping[str, str], home: Path, prefix: Path) -> dict[str, str]:
+def read_pip_settings(
+    environment: Mapping[str, str], home: Path, prefix: Path, etc: Path
+) -> dict[str, str]:
     """Return pip's options by long name, from its files and its environment, the later one wins."""
     found: dict[str, str] = {}
     chosen = environment.get("PIP_CONFIG_FILE", "")
     if chosen != "/dev/null":
-        places = _pip_places(environment, home, prefix)
+        places = _pip_places(environment, home, prefix, etc)
         for place in [*places, *([Path(chosen)] if chosen else [])]:
             found |= _pip_file(place)
     for name, value in environment.items():
@@ -88,12 +93,12 @@ def read_pip_settings(environment: Mapping[str, str], home: Path, prefix: Path) 
     return found
 
 
-def _pip_places(environment: Mapping[str, str], home: Path, prefix: Path) -> list[Path]:
-    xdg = [Path(folder) for folder in environment.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":")]
+def _pip_places(environment: Mapping[str, str], home: Path, prefix: Path, etc: Path) -> list[Path]:
+    xdg = [Path(f) for f in environment.get("XDG_CONFIG_DIRS", str(etc / "xdg")).split(":")]
     user = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
     return [
         *(folder / "pip/pip.conf" for folder in xdg),
-        Path("/etc/pip.conf"),
+        etc / "pip.conf",
         home / ".pip/pip.conf",
         user / "pip/pip.conf",
         prefix / "pip.conf",
