@@ -39,8 +39,7 @@ class Observer:
         self, agents: Agents, records: ServiceRecords, now: Callable[[], float] = time.time
     ) -> None:
         self._agents, self._records, self._now = agents, records, now
-        self._ready_since: dict[str, float] = {}
-        self._silent_since: dict[str, float] = {}
+        self._since: dict[tuple[str, Path], float] = {}
 
     async def observe(self, wish: Wish, folder: Path) -> Observed:
         """Return what is there; never raises for a member that does not answer."""
@@ -70,21 +69,22 @@ class Observer:
         )
 
     async def member(self, folder: MemberFolder) -> ObservedMember:
-        key = str(folder.path)
         try:
             status = await self._agents.client(folder, timeout_s=STATUS_WITHIN_S).status()
-        except FreeholdError as fault:
-            self._ready_since.pop(key, None)
-            return self._unheard(folder, str(fault))
-        self._silent_since.pop(key, None)
+        except FreeholdError:
+            return self._unheard(folder)
         return self._heard(folder, status)
 
+    def _lasting(self, what: str, folder: MemberFolder, *, lasts: bool) -> float | None:
+        """Return since when this has been seen without a break; None when it is not so now."""
+        key = (what, folder.path)
+        if lasts:
+            return self._since.setdefault(key, self._now())
+        self._since.pop(key, None)
+        return None
+
     def _heard(self, folder: MemberFolder, status: MemberStatus) -> ObservedMember:
-        key = str(folder.path)
-        if status.ready:
-            self._ready_since.setdefault(key, self._now() - (status.probed_age_s or 0.0))
-        else:
-            self._ready_since.pop(key, None)
+        self._lasting("silent", folder, lasts=False)
         spec, place = folder.spec(), folder.place()
         accepted = spec is not None and spec.revision == status.revision_accepted
         component, group, ordinal = self._identity(folder)
@@ -105,7 +105,9 @@ class Observer:
             restart_hash=spec.restart_hash if spec and accepted else "",
             restart=status.restart,
             ready=status.ready,
-            ready_since=self._ready_since.get(key),
+            ready_since=self._lasting("ready", folder, lasts=status.ready is True),
+            unready_since=self._lasting("unready", folder, lasts=status.ready is not True),
+            started_at=status.main.started_at if status.main.pid else None,
             role=status.role,
             initialised=status.initialised,
             actions=status.actions,
@@ -113,10 +115,9 @@ class Observer:
             status=status,
         )
 
-    def _unheard(self, folder: MemberFolder, why: str) -> ObservedMember:
+    def _unheard(self, folder: MemberFolder) -> ObservedMember:
         is_there = self._agents.holder(folder) is not None
-        since = self._silent_since.setdefault(str(folder.path), self._now())
-        silence = f"its agent has not answered for {self._now() - since:.0f} s ({why})"
+        self._lasting("ready", folder, lasts=False)
         spec = orders = place = None
         with suppress(FreeholdError):  # unreadable documents are as unknown as the rest
             spec, orders, place = folder.spec(), folder.orders(), folder.place()
@@ -130,7 +131,9 @@ class Observer:
             incarnation=folder.incarnation,
             reach=Reach.SILENT if is_there else Reach.GONE,
             certificate=(Certificate.UNKNOWN if is_there else read_certificate(folder.alive_lock)),
-            reason=silence if is_there else "it has no agent",
+            silent_since=self._lasting("silent", folder, lasts=is_there),
+            unready_since=self._lasting("unready", folder, lasts=True),
+            reason="its agent does not answer" if is_there else "it has no agent",
             run=orders.run if orders else None,
             revision_accepted=spec.revision if spec else "",
             restart_hash=spec.restart_hash if spec else "",
