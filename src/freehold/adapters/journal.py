@@ -166,8 +166,10 @@ class SqliteJournal:
             (_HOST, wish.service, wish.generation, document, _checksum(document)),
         )
 
-    def forget(self, service: str) -> None:
+    def forget(self, service: str, ended: Sequence[Operation] = ()) -> None:
         with self._transaction():
+            for each in ended:
+                self._write_operation(each)
             self._db.execute("DELETE FROM wishes WHERE host=? AND service=?", (_HOST, service))
 
     # operations

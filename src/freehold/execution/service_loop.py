@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from freehold.definition.package import Package
 from freehold.engine.describe import describe
+from freehold.engine.desired import Desired
 from freehold.engine.incarnations import incarnations
 from freehold.engine.plan import Plan, Step
 from freehold.engine.planner import plan
@@ -66,6 +67,7 @@ class ServiceLoop:
         self._wake = asyncio.Event()
         self._edited = asyncio.Event()
         self._recorded = 0  # generation that the runtime has on record
+        self._rendered: tuple[tuple[Wish, dict[str, int], frozenset[str]], Desired] | None = None
         self._notes: dict[str, tuple[str, float | None]] = {}
         self.snapshot: Snapshot | None = None
         self._executor = Executor(
@@ -152,7 +154,7 @@ class ServiceLoop:
         )
         now = self._world.clock.now()
         numbers, replaced = incarnations(wish, observed)
-        desired = render(wish, package, numbers, replaced)
+        desired = self._render(wish, package, numbers, replaced)
         decided = plan(desired, observed, now)
         faults = self._executor.held(decided.steps)
         return Snapshot(
@@ -165,6 +167,15 @@ class ServiceLoop:
             faults=faults,
         )
 
+    def _render(
+        self, wish: Wish, package: Package, numbers: Mapping[str, int], replaced: frozenset[str]
+    ) -> Desired:
+        """Rendering is pure: the same arguments as in the last round give the same value."""
+        arguments = (wish, dict(numbers), replaced)
+        if self._rendered is None or self._rendered[0] != arguments:
+            self._rendered = (arguments, render(wish, package, numbers, replaced))
+        return self._rendered[1]
+
     def _show(self, snapshot: Snapshot) -> None:
         former = self.snapshot
         self.snapshot = snapshot
@@ -175,14 +186,19 @@ class ServiceLoop:
             self._notify()
 
     def _fulfilled(self, wish: Wish) -> float | None:
-        self._end_operations(wish.generation)
-        if wish.want is Want.PURGED:
-            self._world.failpoints.reach("before forget")
-            self._world.journal.forget(wish.service)
-            self._world.failpoints.reach("after forget")
-            self._notify()
-            return None
-        return IDLE_POLL_S
+        if wish.want is not Want.PURGED:
+            self._end_operations(wish.generation)
+            return IDLE_POLL_S
+        self._world.failpoints.reach("before forget")
+        now = self._world.clock.now()
+        done = [
+            tracking.ended(each, OperationPhase.DONE, "", now)
+            for each in self._world.journal.operations(service=self._service, open_only=True)
+        ]
+        self._world.journal.forget(wish.service, done)
+        self._world.failpoints.reach("after forget")
+        self._notify()
+        return None
 
     def _patience(self, decided: Plan) -> float:
         open_operations = self._world.journal.operations(service=self._service, open_only=True)
