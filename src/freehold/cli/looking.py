@@ -63,6 +63,7 @@ def _watch_screen(client: Client, service: str) -> None:
 
 
 def _polled(client: Client, service: str, *, every: bool = False) -> Iterator[Any]:
+    """Ask once a second: ages move on a screen even when the daemon has nothing to tell."""
     path = f"/v1/services/{service}" if service else "/v1/services"
     before = None
     while True:

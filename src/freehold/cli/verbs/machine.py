@@ -10,7 +10,7 @@ import typer
 
 from freehold import __version__
 from freehold.cli.client import connected
-from freehold.cli.options import Output, OutputOption
+from freehold.cli.options import DryRun, Output, OutputOption
 from freehold.cli.output import show
 from freehold.cli.text import has_colours, painted_state, say, width_of, wrapped
 from freehold.cli.verbs.application import Verbs
@@ -31,9 +31,9 @@ Exit code 0: no problem (warnings are none). 70: at least one problem.
 )
 def doctor(output: OutputOption = Output.TEXT) -> None:
     """Find what is wrong on this machine; each finding comes with its fix."""
-    answer = connected(say).get("/v1/doctor")
-    show(answer, output.value, lambda found: _findings(found["findings"]))
-    problems = sum(finding["status"] == "problem" for finding in answer["findings"])
+    findings = connected(say).get("/v1/doctor")
+    show(findings, output.value, _findings)
+    problems = sum(finding["status"] == "problem" for finding in findings)
     if problems:
         raise PermanentFault(f"cannot call this machine healthy: {problems} problem(s) found")
 
@@ -41,17 +41,17 @@ def doctor(output: OutputOption = Output.TEXT) -> None:
 @app.command(
     epilog="""\b
 Examples:
+  freehold adopt --dry-run
   freehold adopt
-  freehold adopt -o json
 
 \b
 For a lost or damaged state database. Reads what each member's folder says of
 its service; makes no new secret and touches no data. Running members go on.
 """,
 )
-def adopt(output: OutputOption = Output.TEXT) -> None:
+def adopt(dry_run: DryRun = False, output: OutputOption = Output.TEXT) -> None:
     """Rebuild a lost state database from the members' folders."""
-    answer = connected(say).send("POST", "/v1/adopt")
+    answer = connected(say).send("POST", "/v1/adopt", {"dry_run": dry_run})
     show(answer, output.value, _adopted)
 
 
@@ -97,15 +97,16 @@ def _findings(findings: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 
 def _adopted(answer: Any) -> Iterator[str]:
-    if answer["adopted"]:
-        yield f"adopted: {', '.join(answer['adopted'])}"
+    if answer["services"]:
+        word = "would be adopted" if answer["dry_run"] else "adopted"
+        yield f"{word}: {', '.join(answer['services'])}"
     if answer["known"]:
         yield f"known already: {', '.join(answer['known'])}"
-    for folder, reason in answer["damaged"].items():
-        yield f"left alone: {folder}: {reason}"
+    for problem in answer["problems"]:
+        yield from wrapped(f"left alone: {problem}", width_of(sys.stdout))
     if answer["set_aside"]:
         yield f"the former database is kept: {answer['set_aside']}"
-    if not answer["adopted"] and not answer["known"]:
+    if not answer["services"] and not answer["known"]:
         yield "no service was found in the members' folders"
-    else:
+    elif not answer["dry_run"]:
         yield "next: freehold list"

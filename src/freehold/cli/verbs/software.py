@@ -112,11 +112,11 @@ def _listed(found: Any) -> Iterator[str]:
             each["version"],
             amount(each["bytes"]),
             ", ".join(each["used_by"]) or "-",
-            each["path"],
+            each["digest"][:12],
         )
         for each in found
     ]
-    head = ("PACKAGE", "VERSION", "SIZE", "USED BY", "PATH")
+    head = ("PACKAGE", "VERSION", "SIZE", "USED BY", "DIGEST")
     yield from table(head, rows, width=width_of(sys.stdout))
 
 

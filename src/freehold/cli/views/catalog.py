@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from freehold.cli.text import table
+from freehold.cli.text import table, wrapped
 from freehold.cli.views.services import shown
 
 View = Mapping[str, Any]
@@ -32,7 +31,7 @@ def entry_lines(entries: Sequence[View], *, width: int) -> Iterator[str]:
 
 def package_lines(package: View, *, width: int) -> Iterator[str]:
     yield f"{package['name']}: {package['title']}"
-    yield from _wrapped(package["does"], width)
+    yield from _paragraph(package["does"], width)
     presets = [
         f"{name} (default)" if name == package.get("default_preset") else name
         for name in package["presets"]
@@ -48,14 +47,16 @@ def package_lines(package: View, *, width: int) -> Iterator[str]:
         ("Digest", package["digest"]),
     ):
         if value:
-            yield from _wrapped(f"{title + ':':<10} {value}", width)
+            first, *rest = wrapped(value, min(width, _COLUMNS) - 13, hang="")
+            yield f"  {title + ':':<10} {first}"
+            yield from (f"{'':<13}{line}" for line in rest)
     for version, note in (package.get("notes") or {}).items():
         yield from _wrapped(f"{version}: {note}", width)
     for verb, support in (package.get("verbs") or {}).items():
         yield from _wrapped(f"{verb}: {support['support']}: {support['because']}", width)
     if package["knobs"]:
         yield ""
-        yield from knob_table(package["knobs"], width=width)
+        yield from knob_table(list(package["knobs"].values()), width=width)
     if package.get("rules"):
         yield ""
         yield "Rules:"
@@ -78,7 +79,7 @@ def explain_lines(answer: View, *, width: int) -> Iterator[str]:
     knob = answer.get("knob")
     yield f"{answer['path']}: {answer['type']}"
     if answer["help"]:
-        yield from _wrapped(answer["help"], width)
+        yield from _paragraph(answer["help"], width)
     if knob:
         yield from _knob_facts(knob, width)
     elif answer.get("default") is not None:
@@ -87,7 +88,7 @@ def explain_lines(answer: View, *, width: int) -> Iterator[str]:
         yield ""
         longest = max(map(len, answer["fields"]))
         for name, text in answer["fields"].items():
-            first, *rest = _wrapped(text, width, " " * (longest + 4)) or [""]
+            first, *rest = _paragraph(text, width, " " * (longest + 4)) or [""]
             yield f"  {name:<{longest}}  {first.strip()}".rstrip()
             yield from rest
         if answer["type"] == "knobs":
@@ -137,10 +138,8 @@ def _rule(rule: Mapping[str, str]) -> str:
 
 
 def _wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
-    return textwrap.wrap(
-        text,
-        max(min(width, _COLUMNS), 40),
-        initial_indent=indent,
-        subsequent_indent=indent + "  ",
-        break_on_hyphens=False,
-    )
+    return wrapped(text, min(width, _COLUMNS), indent)
+
+
+def _paragraph(text: str, width: int, indent: str = "  ") -> list[str]:
+    return wrapped(text, min(width, _COLUMNS), indent, hang="")

@@ -17,7 +17,8 @@ def plan_lines(plan: View, *, width: int, colours: bool, whole: bool) -> Iterato
     Args:
         whole: every step; otherwise the first few and how many more there are.
     """
-    first, *rest = wrapped(f"plan: {plan['verb']} {plan['service']}: {plan['summary']}", width)
+    # The summary begins with the service's name.
+    first, *rest = wrapped(f"plan: {plan['verb']} {plan['summary']}", width)
     yield painted(first, "bold", on=colours)
     yield from rest
     sizes = [
@@ -44,14 +45,15 @@ def _steps(steps: Sequence[View], *, width: int, colours: bool, whole: bool) -> 
         yield "  nothing to do"
         return
     shown = steps if whole or len(steps) <= _SHOWN_STEPS + 1 else steps[:_SHOWN_STEPS]
-    places = len(str(max(step.get("stage") or 0 for step in steps)))
-    for step in shown:
+    stages = [(step.get("stage") or 0) + 1 for step in steps]  # counted from 0 in the API
+    places = len(str(max(stages)))
+    for stage_number, step in zip(stages, shown, strict=False):
         mark = "  "
         if step.get("destroys"):
             mark = painted("! ", "red", on=colours)
         elif step.get("interrupts"):
             mark = painted("~ ", "yellow", on=colours)
-        stage = f"{step.get('stage') or 0:>{places}}"
+        stage = f"{stage_number:>{places}}"
         body = cut(f"{stage}. {step['step']}: {step['because']}", width - 4)
         yield f"  {mark}{body}"
     if len(shown) < len(steps):
