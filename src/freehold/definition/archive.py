@@ -52,7 +52,12 @@ def archive(files: Mapping[str, bytes]) -> bytes:
 
 
 def digest(files: Mapping[str, bytes]) -> str:
-    return "sha256:" + hashlib.sha256(archive(files)).hexdigest()
+    return digest_of(archive(files))
+
+
+def digest_of(content: bytes) -> str:
+    """Return the digest of an archive."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
 def unarchive(content: bytes) -> dict[str, bytes]:

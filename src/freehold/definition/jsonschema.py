@@ -99,8 +99,12 @@ def _section(name: str, part: dict[str, Any]) -> Iterator[str]:
     for field, shape in part.get("properties", {}).items():
         default = "required" if field in part.get("required", ()) else _default(shape)
         note = field_notes().get((name, field), shape.get("description", ""))
-        yield f"| `{field}` | {_type(shape)} | {default} | {note.replace('|', chr(92) + '|')} |"
+        yield f"| `{field}` | {_type(shape)} | {default} | {_escaped(note)} |"
     yield ""
+
+
+def _escaped(note: str) -> str:
+    return note.replace("|", "\\|").replace("<", "\\<").replace("*", "\\*")
 
 
 def _default(shape: dict[str, Any]) -> str:
@@ -127,8 +131,8 @@ def _plain_type(shape: dict[str, Any]) -> str:
             return f"list of {_type(shape.get('items', {}))}"
         case "object":
             return f"map of {_type(shape.get('additionalProperties', {}))}"
-        case "string" if shape.get("description"):
-            return str(shape["description"])
+        case "string" if shape.get("title"):
+            return str(shape["title"])
         case str(kind):
             return _WORDS.get(kind, kind)
     return "anything"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from freehold.definition.archive import LARGEST_PINNED_BYTES, archive
+from freehold.definition.archive import LARGEST_PINNED_BYTES, archive, digest_of
 from freehold.definition.checks.components import check_components
 from freehold.definition.checks.hooks import check_hooks
 from freehold.definition.checks.knobs import check_knobs, check_presets, check_rules
@@ -47,18 +47,20 @@ def lint_definition(
         unread: paths of parts that could not be read (see Report).
     """
     report = Report(definition.spec, document, files, unread)
+    _check_size(report)
     for check in _CHECKS:
         check(report)
-    _check_size(report)
     return tuple(report.faults)
 
 
 def _check_size(report: Report) -> None:
     try:
-        size = len(archive(report.files))
+        content = archive(report.files)
     except DefinitionError as error:
         for fault in error.faults:
             report.note(fault)
         return
-    if size > LARGEST_PINNED_BYTES:
-        report.add((), f"the package is {size} bytes large, {LARGEST_PINNED_BYTES} can be pinned")
+    report.digest = digest_of(content)
+    if len(content) > LARGEST_PINNED_BYTES:
+        told = f"the package is {len(content)} bytes large, {LARGEST_PINNED_BYTES} can be pinned"
+        report.add((), told)

@@ -20,6 +20,7 @@ API_VERSION = "freehold.dev/v1alpha1"
 Name = Annotated[
     str,
     Meta(
+        title="name",
         pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$",
         max_length=40,
         description="lower-case letters, digits and '-', starting with a letter",
@@ -28,6 +29,7 @@ Name = Annotated[
 Identifier = Annotated[
     str,
     Meta(
+        title="identifier",
         pattern=r"^[a-z][a-z0-9_]*$",
         max_length=60,
         description="lower-case letters, digits and '_', starting with a letter",
@@ -36,6 +38,7 @@ Identifier = Annotated[
 Duration = Annotated[
     str,
     Meta(
+        title="duration",
         pattern=r"^(\d+(\.\d+)?(ms|s|m|h|d))+$",
         description="a duration such as 250ms, 10s or 1h30m",
     ),
@@ -43,6 +46,7 @@ Duration = Annotated[
 Bytes = Annotated[
     str,
     Meta(
+        title="amount of bytes",
         pattern=r"^(\d+(\.\d+)?(k|M|G|T|Ki|Mi|Gi|Ti)?|\$\{.+\})$",
         description="an amount such as 512Mi or 10Gi, or ${…}",
     ),
@@ -50,11 +54,12 @@ Bytes = Annotated[
 Cpu = Annotated[
     str,
     Meta(
+        title="cores",
         pattern=r"^(\d+(\.\d+)?m?|\$\{.+\})$",
         description="cores such as 2, 0.5 or 500m, or ${…}; in quotes",
     ),
 ]
-Expression = Annotated[str, Meta(min_length=1, description="CEL")]
+Expression = Annotated[str, Meta(min_length=1, title="CEL")]
 Text = Annotated[str, Meta(min_length=1)]
 
 
@@ -84,41 +89,41 @@ class Knob(_Value, frozen=True, kw_only=True):
     """A typed setting for the consumer. CLI flags, forms, docs and validation come from here."""
 
     type: KnobType
-    default: Any
-    title: str = ""
-    help: str = ""
-    unit: str = ""
-    minimum: int | float | str | None = None
+    default: Any  # what holds when neither preset nor consumer says otherwise
+    title: str = ""  # short, for forms
+    help: str = ""  # a sentence or two, for people
+    unit: str = ""  # of a plain number: ms, connections
+    minimum: int | float | str | None = None  # in the knob's own notation: 256Mi
     maximum: int | float | str | None = None
     choices: dict[str, str] | list[Any] | None = None  # value -> help, or plain values
     of: list[str] | None = None  # list: the items allowed
-    pattern: str | None = None
-    changes: Change = Change.RESTART
-    grows_only: bool = False
-    advanced: bool = False
+    pattern: str | None = None  # regular expression that the whole text must match
+    changes: Change = Change.RESTART  # what it costs to change it
+    grows_only: bool = False  # a smaller value is refused
+    advanced: bool = False  # left out of short listings
 
 
 class Rule(_Value, frozen=True, kw_only=True):
     """A condition between knobs; ``rule`` is CEL and must hold. ``previous`` is the wish before (absent at install)."""
 
-    rule: Expression
-    message: Text
+    rule: Expression  # must hold; sees knobs and previous.knobs
+    message: Text  # what a refusal says
     because: str = ""
 
 
 class Settings(_Value, frozen=True, kw_only=True):
     """Where free-form ``settings`` go, and the keys that the package owns."""
 
-    file: str
-    refuses: list[str] = field(default_factory=list)
+    file: str  # the file of a component whose template writes them
+    refuses: list[str] = field(default_factory=list)  # keys (* allowed) that the package owns
     changes: Change = Change.RESTART
 
 
 class Threshold(_Value, frozen=True, kw_only=True):
     metric: Identifier
-    warn: float
-    act: float | None = None
-    guard: float | None = None
+    warn: float  # an alert
+    act: float | None = None  # scale or grow
+    guard: float | None = None  # read-only
 
 
 class Source(_Value, frozen=True, kw_only=True):
@@ -138,10 +143,12 @@ class Source(_Value, frozen=True, kw_only=True):
 class Version(_Value, frozen=True, kw_only=True):
     """A version that can be installed; newest first in the list, the first is the default."""
 
-    version: Text
+    version: Text  # in quotes
     locks: str  # folder; locks/<version>/<os>-<arch>.json
-    software: list[Source] = field(default_factory=list)
-    upgrades_from: dict[str, Literal["roll", "convert"]] = field(default_factory=dict)
+    software: list[Source] = field(default_factory=list)  # what the locks are made from
+    upgrades_from: dict[str, Literal["roll", "convert"]] = field(
+        default_factory=dict
+    )  # version or pattern (5.0.*) -> member by member, or converted as a whole
     ends: str = ""  # date of end of life
     notes: str = ""  # shown before install: the date of the JDK, say
 
@@ -159,49 +166,51 @@ class Http(_Value, frozen=True, kw_only=True):
 class Probe(_Value, frozen=True, kw_only=True):
     """Exactly one of exec, http, tcp, hook."""
 
-    exec: list[str] | None = None
-    http: Http | None = None
-    tcp: str | None = None
-    hook: str | None = None
-    passes: list[int] = field(default_factory=lambda: [0])
-    expect: dict[str, Any] = field(default_factory=dict)
+    exec: list[str] | None = None  # a command
+    http: Http | None = None  # a request that must be answered with 2xx
+    tcp: str | None = None  # a listener that must accept
+    hook: str | None = None  # a function in hooks.py
+    passes: list[int] = field(default_factory=lambda: [0])  # exec: exit codes
+    expect: dict[str, Any] = field(
+        default_factory=dict
+    )  # http: dotted path in the JSON answer -> value; "*" is the role
     every: Duration = "2s"
     timeout: Duration = "1s"
-    fails: Annotated[int, Meta(ge=1)] = 3
-    startup: Duration = "10m"
+    fails: Annotated[int, Meta(ge=1)] = 3  # so many in a row count
+    startup: Duration = "10m"  # alive: no verdict for so long after a start
 
 
 class Probes(_Value, frozen=True, kw_only=True):
-    alive: Probe | None = None
-    ready: Probe | None = None
-    role: Probe | None = None
+    alive: Probe | None = None  # fails: the process is killed and restarted
+    ready: Probe | None = None  # fails: clients are sent elsewhere
+    role: Probe | None = None  # which of the roles it plays
 
 
 class File(_Value, frozen=True, kw_only=True):
     template: str  # path in the package; Jinja, undefined names are errors
-    changes: Change = Change.RESTART
+    changes: Change = Change.RESTART  # what it takes for the software to see a change
     when: Expression = "true"
 
 
 class Listener(_Value, frozen=True, kw_only=True):
-    port: Annotated[int, Meta(ge=1, le=65535)]
+    port: Annotated[int, Meta(ge=1, le=65535)]  # on the member's own address
     protocol: str = "tcp"
-    internal: bool = False
+    internal: bool = False  # members and agents only
     tls: Literal["none", "server", "mutual"] = "none"
     because: str = ""  # with tls none: the reason, shown in the plan
 
 
 class Volume(_Value, frozen=True, kw_only=True):
-    kind: Literal["data", "log", "scratch"] = "data"
+    kind: Literal["data", "log", "scratch"] = "data"  # scratch may be lost at any restart
     size: Bytes = "1Gi"
     flush: str = ""
 
 
 class Companion(_Value, frozen=True, kw_only=True):
-    run: list[str]
+    run: list[str]  # argv
     when: Expression = "true"
     env: dict[str, str] = field(default_factory=dict)
-    owns: Literal["", "main"] = ""
+    owns: Literal["", "main"] = ""  # main: it starts the main process itself, through the launcher
 
 
 class Resources(_Value, frozen=True, kw_only=True):
@@ -214,21 +223,21 @@ class Stop(_Value, frozen=True, kw_only=True):
     signal: Annotated[
         str, Meta(pattern="^SIG[A-Z0-9]+$", description="a signal such as SIGTERM")
     ] = "SIGTERM"
-    within: Duration = "30s"
+    within: Duration = "30s"  # then every process of the member is killed
     before: str = ""  # an action run ahead of the signal: drain, hand over
     before_within: Duration = "20s"
 
 
 class Reload(_Value, frozen=True, kw_only=True):
-    signal: str = ""
+    signal: str = ""  # to the main process
     exec: list[str] | None = None
 
 
 class LogFile(_Value, frozen=True, kw_only=True):
-    file: str
-    pattern: str = ""
-    time_format: str = ""
-    keep: Bytes = "32Mi"
+    file: str  # ${volume.logs}/server.log
+    pattern: str = ""  # regular expression with groups time, level, message
+    time_format: str = ""  # strptime
+    keep: Bytes = "32Mi"  # older bytes are dropped
 
 
 class Metric(_Value, frozen=True, kw_only=True):
@@ -236,13 +245,13 @@ class Metric(_Value, frozen=True, kw_only=True):
     type: Literal["gauge", "counter"] = "gauge"
     unit: str = ""
     help: Text
-    path: str = ""
-    scale: float = 1.0
+    path: str = ""  # dotted path in the JSON answer; * counts
+    scale: float = 1.0  # the value is multiplied by it
 
 
 class MetricSource(_Value, frozen=True, kw_only=True):
     http: Http | None = None
-    hook: str | None = None
+    hook: str | None = None  # a function returning a flat mapping
     format: Literal["json", "prometheus"] = "json"
     every: Duration = "10s"
     metrics: list[Metric]
@@ -251,23 +260,27 @@ class MetricSource(_Value, frozen=True, kw_only=True):
 class Component(_Value, frozen=True, kw_only=True):
     """Members that are alike."""
 
-    run: list[str]
+    run: list[str]  # argv of the main process
     members: str | int = 1  # a number or ${…}
-    groups: str | int = 1
+    groups: str | int = 1  # shards or racks; a member's is ordinal modulo groups
     title: str = ""
-    when: Expression = "true"
+    when: Expression = "true"  # else the component does not exist
     uses: str = ""  # another package's component
-    identity: Literal["stable", "interchangeable"] = "stable"
-    roles: dict[Name, int | Literal["any"]] = field(default_factory=dict)
+    identity: Literal["stable", "interchangeable"] = (
+        "stable"  # interchangeable members have no data of their own
+    )
+    roles: dict[Name, int | Literal["any"]] = field(
+        default_factory=dict
+    )  # role -> how many members play it
     leader: str = ""  # which of roles leads: last in a rollout, after a switchover
     down_at_once: int | str = 1  # per group, by our own acts
     quorum: int | str = "${component.members / 2 + 1}"  # members that must stay ready
     first_start: Literal["parallel", "ordered"] = "parallel"
     joins: Literal["one-by-one", "parallel"] = "one-by-one"  # later members
-    start_after: list[Name] = field(default_factory=list)
+    start_after: list[Name] = field(default_factory=list)  # components that must be ready first
     env: dict[str, str] = field(default_factory=dict)
     companions: dict[Name, Companion] = field(default_factory=dict)
-    files: dict[str, File] = field(default_factory=dict)
+    files: dict[str, File] = field(default_factory=dict)  # path under ${conf} -> template
     package_files: list[str] = field(default_factory=list)  # put into ${conf} as they are
     listeners: dict[Name, Listener] = field(default_factory=dict)
     volumes: dict[Name, Volume] = field(default_factory=dict)
@@ -278,7 +291,9 @@ class Component(_Value, frozen=True, kw_only=True):
     secrets: list[str] = field(default_factory=list)  # beyond those its files name
     metrics: list[MetricSource] = field(default_factory=list)
     logs: list[LogFile] = field(default_factory=list)
-    account: Literal["numeric", "named"] = "numeric"
+    account: Literal["numeric", "named"] = (
+        "numeric"  # named: the software needs a passwd line for its user
+    )
 
 
 class When(StrEnum):
@@ -294,13 +309,13 @@ class Action(_Value, frozen=True, kw_only=True):
     """What a package can do inside a member. Well-known names: leave (before a member goes), stop-before
     (named by ``stop.before``), check, user (create, change or drop one login), role, switchover."""
 
-    hook: Identifier
+    hook: Identifier  # a function in hooks.py
     component: str = ""  # default: the first
     when: When = When.ASKED
     deadline: Duration = "1h"
-    secrets: list[str] = field(default_factory=list)
-    irreversible: bool = False
-    whole_group: bool = False
+    secrets: list[str] = field(default_factory=list)  # whose values the hook is given
+    irreversible: bool = False  # the plan says so
+    whole_group: bool = False  # the group is stopped for it
     needs: list[Literal["death-certificate-of-old-leader", "one-version"]] = field(
         default_factory=list
     )
@@ -326,23 +341,23 @@ class Secret(_Value, frozen=True, kw_only=True):
 
     kind: Literal["password", "certificate", "ca"] = "password"
     per_member: bool = False  # certificate: one each, with the member's names and addresses
-    length: Annotated[int, Meta(ge=12, le=128)] = 32
+    length: Annotated[int, Meta(ge=12, le=128)] = 32  # of a password
     also: list[str] = field(
         default_factory=list
     )  # certificate: further names or addresses (127.0.0.1)
 
 
 class Endpoint(_Value, frozen=True, kw_only=True):
-    listener: Name
+    listener: Name  # of the component
     component: str = ""
     role: str = ""  # empty: every ready member
-    otherwise: str = ""
+    otherwise: str = ""  # the role that serves when nobody plays the first
 
 
 class Binding(_Value, frozen=True, kw_only=True):
     """What an application gets. ``entries`` are written as files or Secret keys; ``snippets`` are shown by connect."""
 
-    type: str
+    type: str  # of servicebinding.io: cassandra, postgresql
     provider: str = ""
     endpoint: Name
     user_action: str = "user"
@@ -365,24 +380,24 @@ class Alert(_Value, frozen=True, kw_only=True):
     name: Identifier
     metric: Identifier
     summary: Text
-    runbook: str
+    runbook: str  # a page in the package: docs/lag.md
     severity: Literal["info", "warning", "critical"] = "warning"
     above: float | UnsetType = UNSET
     below: float | UnsetType = UNSET
-    absent: bool | UnsetType = UNSET
+    absent: bool | UnsetType = UNSET  # true: nobody reports it
     for_: Duration = field(name="for", default="1m")
 
 
 class Subresource(_Value, frozen=True, kw_only=True):
-    hook: Identifier
+    hook: Identifier  # reconciles it
     knobs: dict[str, Knob] = field(default_factory=dict)
     credentials: bool = False
 
 
 class Hooks(_Value, frozen=True, kw_only=True):
     module: str = "hooks.py"
-    files: list[str] = field(default_factory=list)
-    libraries: str = ""
+    files: list[str] = field(default_factory=list)  # other modules that it imports
+    libraries: str = ""  # folder in ${software} put on its path
 
 
 class Metadata(_Value, frozen=True, kw_only=True):
@@ -390,33 +405,39 @@ class Metadata(_Value, frozen=True, kw_only=True):
 
 
 class Spec(_Value, frozen=True, kw_only=True):
-    title: Text
-    does: Text
-    category: str
-    license: str
-    source: str
-    versions: Annotated[list[Version], Meta(min_length=1)]
+    title: Text  # the name as its makers write it
+    does: Text  # what it is for, in one line
+    category: str  # database, queue, storage, …
+    license: str  # SPDX identifier
+    source: str  # where the software comes from
+    versions: Annotated[list[Version], Meta(min_length=1)]  # newest first
     components: Annotated[dict[Name, Component], Meta(min_length=1)]
-    endpoints: dict[Name, Endpoint]
-    maturity: Literal["edge", "candidate", "stable"] = "edge"
+    endpoints: dict[Name, Endpoint]  # what clients connect to
+    maturity: Literal["edge", "candidate", "stable"] = "edge"  # what certification measured
     icon: str = ""
     maintainers: list[str] = field(default_factory=list)
     knobs: dict[Identifier, Knob] = field(default_factory=dict)
-    rules: list[Rule] = field(default_factory=list)
-    settings: Settings | None = None
-    presets: dict[Name, dict[str, Any]] = field(default_factory=dict)
+    rules: list[Rule] = field(default_factory=list)  # between knobs
+    settings: Settings | None = None  # free-form settings for the software, unchecked
+    presets: dict[Name, dict[str, Any]] = field(
+        default_factory=dict
+    )  # named sets of knob values; ha is taken when none is named
     protected_presets: list[Name] = field(
         default_factory=list
     )  # purge is refused until --unprotect
-    thresholds: dict[Identifier, Threshold] = field(default_factory=dict)
+    thresholds: dict[Identifier, Threshold] = field(
+        default_factory=dict
+    )  # when to warn, to act, to guard
     secrets: dict[str, Secret] = field(default_factory=dict)
-    hooks: Hooks | None = None
+    hooks: Hooks | None = None  # the package's own code
     actions: dict[str, Action] = field(default_factory=dict)
     finalize: list[Finalize] = field(default_factory=list)
-    verbs: dict[str, VerbSupport] = field(default_factory=dict)
+    verbs: dict[str, VerbSupport] = field(
+        default_factory=dict
+    )  # verbs it cannot do, or only in part, with the reason
     subresources: dict[Name, Subresource] = field(default_factory=dict)
-    binding: Binding | None = None
-    check: Check | None = None
+    binding: Binding | None = None  # what an application gets
+    check: Check | None = None  # write one thing and read it back
     alerts: list[Alert] = field(default_factory=list)
     dashboard: str = ""
     survives: str = (

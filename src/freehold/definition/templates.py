@@ -26,7 +26,7 @@ _environments: OrderedDict[str, jinja2.Environment] = OrderedDict()
 
 def render_template(package: Package, path: str, context: Mapping[str, Any]) -> str:
     """Return the rendered text. Raises DefinitionError naming template and line."""
-    rendered = render_or_fault(_environment(package), path, context)
+    rendered = render_or_fault(environment_of(package.files, package.digest), path, context)
     if isinstance(rendered, Fault):
         raise DefinitionError(f"cannot render {path} of {package.name}", faults=(rendered,))
     return rendered
@@ -60,13 +60,16 @@ def _place(error: BaseException, path: str) -> tuple[str, int]:
     return place
 
 
-def _environment(package: Package) -> jinja2.Environment:
-    known = _environments.get(package.digest)
+def environment_of(files: Mapping[str, bytes], digest: str) -> jinja2.Environment:
+    """Return the environment of the package with this digest: its templates compile once."""
+    if not digest:
+        return new_environment(files)
+    known = _environments.get(digest)
     if known is not None:
-        _environments.move_to_end(package.digest)
+        _environments.move_to_end(digest)
         return known
-    made = new_environment(package.files)
-    _environments[package.digest] = made
+    made = new_environment(files)
+    _environments[digest] = made
     if len(_environments) > _KEPT:
         _environments.popitem(last=False)
     return made

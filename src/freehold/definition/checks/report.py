@@ -24,6 +24,7 @@ class Report:
     document: Document
     files: Mapping[str, bytes]
     unread: tuple[Path, ...] = ()
+    digest: str = ""  # of the files; "" when they cannot be archived
     faults: list[Fault] = field(default_factory=list)
 
     def add(self, path: Path, message: str, *, about: Path = ()) -> None:

@@ -16,7 +16,7 @@ from freehold.definition.checks.report import Report, known_names, strings_of
 from freehold.definition.document import Path
 from freehold.definition.expressions import ExpressionError
 from freehold.definition.schema import Component
-from freehold.definition.templates import new_environment, parsed, render_or_fault
+from freehold.definition.templates import environment_of, parsed, render_or_fault
 
 Context = dict[str, Any]
 
@@ -32,7 +32,7 @@ _LOCK_PLACEHOLDER = re.compile(r"(?<!\$)\$\{([^}]*)\}")
 
 
 def check_texts(report: Report) -> None:
-    environment = new_environment(report.files)  # one for all: templates compile once
+    environment = environment_of(report.files, report.digest)
     for path, name, component in report.components():
         samples = list(sample_contexts(report, name, component))
         data = report.document.data["spec"]["components"][name]
