@@ -120,7 +120,7 @@ class Place:
             after, operation, expected_generation=before.generation if before else None
         )
 
-    async def until(self, condition, within_s=3000.0):
+    async def until(self, condition, within_s=9000.0):
         deadline = self.clock.now() + within_s
         while not condition():
             assert self.clock.now() < deadline, (self.journal.operations(), self.log)
