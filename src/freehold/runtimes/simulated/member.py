@@ -136,7 +136,7 @@ class SimulatedMember:
     # what happens to it
 
     def crash(self, now: float) -> None:
-        if self.software is Software.STOPPING:
+        if self.software is Software.STOPPING and not self.run:
             self._settle_off(now)
         elif self.lives:
             self._change(Software.CRASHED, now, self.habits.restart_pause_s)
