@@ -114,9 +114,9 @@ class Download:
     def _copy(self, response: HTTPResponse, address: Address, count: Callable[[int], None]) -> None:
         started, came = self._patience.clock(), 0
         while chunk := _read(response, address):
-            self._check_over()
             self._partial.append(chunk)
             self._recount(count)
+            self._check_over()
             if self._partial.size > self._file.size:
                 return  # the hash will say so
             came += len(chunk)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from queue import Empty, SimpleQueue
 from threading import Event, Lock
 
@@ -116,6 +116,7 @@ class _Batch:
         self._stop = stop
         self._patience = patience
         self._failed = Event()
+        self._transports: list[Transport] = []
         self._faults: list[FreeholdError] = []
         self._control = Control(is_over=self._is_over, pause=self._pause)
         self._count = len(files)
@@ -126,13 +127,22 @@ class _Batch:
     def run(self) -> None:
         workers = min(CONNECTIONS, self._count)
         with ThreadPoolExecutor(workers, thread_name_prefix="fetch") as pool:
-            for future in [pool.submit(self._work) for _ in range(workers)]:
+            running = {pool.submit(self._work) for _ in range(workers)}
+            finished: set[Future[None]] = set()
+            while running:
+                done, running = wait(running, timeout=_LOOK_AGAIN_S, return_when=FIRST_COMPLETED)
+                finished |= done
+                if self._is_over():  # nobody waits for a silent server
+                    for transport in list(self._transports):
+                        transport.abort()
+            for future in finished:
                 future.result()
         if self._faults:
             raise min(self._faults, key=_weight)
 
     def _work(self) -> None:
         with Transport(self._network) as transport:
+            self._transports.append(transport)
             locator = Locator(self._registries, transport)
             while not self._is_over():
                 try:
@@ -185,8 +195,7 @@ class _Batch:
             return fault
         here = f"{_megabytes(self._tally.done)} of {_megabytes(self._tally.total)}"
         explained = TransientFault(
-            f"cannot fetch {file.file}: {fault.message.removeprefix('cannot ')}; "
-            f"{here} are here and are not fetched again",
+            f"cannot fetch {file.file}: {fault.message}; {here} are here and are not fetched again",
             next_command=fault.next_command or "freehold doctor",
         )
         explained.__cause__ = fault

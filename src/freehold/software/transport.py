@@ -7,9 +7,11 @@ took 0.24 s, urllib's connection per file 7 s. One ``Transport`` belongs to one 
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 from base64 import b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -77,6 +79,14 @@ class Transport:
         for connection in self._connections.values():
             connection.close()
         self._connections.clear()
+
+    def abort(self) -> None:
+        """Make reads and writes under way end now; called by another thread than the owner's."""
+        for connection in list(self._connections.values()):
+            if connection.sock is not None:
+                with suppress(OSError):  # it closed by itself
+                    # The plain socket's way: the TLS one's would touch what the owner is using.
+                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
     def get(
         self, address: Address, headers: Mapping[str, str] | None = None

@@ -45,7 +45,9 @@ def test_a_wheel_of_another_version_or_name_is_not_taken():
 
 
 def test_none_that_fits_names_those_there_are():
-    with pytest.raises(PermanentFault, match="linux-aarch64 and Python 3.11: there is .*win_amd64"):
+    with pytest.raises(
+        PermanentFault, match=r"linux-aarch64 and Python 3\.11: there is .*win_amd64"
+    ):
         picked([WINDOWS, EXACT], "linux-aarch64")
 
 
