@@ -20,7 +20,9 @@ PASSWORD = "planted-superuser-password"
 class EchoMember:
     """One server and what a hook would be told about it."""
 
-    def __init__(self, folder: Path, authority: certificates.Pair, addresses: dict[str, str], name: str) -> None:
+    def __init__(
+        self, folder: Path, authority: certificates.Pair, addresses: dict[str, str], name: str
+    ) -> None:
         self.name, self.folder, self.addresses = name, folder / name, addresses
         for part in ("conf", "data", "secrets"):
             (self.folder / part).mkdir(parents=True)
@@ -58,7 +60,15 @@ class EchoMember:
         (self.folder / "conf/server.json").write_text(json.dumps(config))
 
     def start(self) -> None:
-        argv = [sys.executable, "-I", "-S", str(ECHO / "server.py"), str(self.folder / "conf/server.json"), "--version", "2.0"]
+        argv = [
+            sys.executable,
+            "-I",
+            "-S",
+            str(ECHO / "server.py"),
+            str(self.folder / "conf/server.json"),
+            "--version",
+            "2.0",
+        ]
         self.process = subprocess.Popen(argv)
 
     def kill(self) -> None:

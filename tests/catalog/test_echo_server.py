@@ -16,11 +16,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from echo_members import ECHO, PASSWORD, EchoMember
 
 from freehold.adapters import certificates
 from freehold.agent.hook import Done, Failed, Progress
-
-from echo_members import ECHO, PASSWORD, EchoMember
 
 pytestmark = pytest.mark.real
 
@@ -30,7 +29,8 @@ NAMES = ["orders-node-0", "orders-node-1"]
 @pytest.fixture(scope="module")
 def hooks() -> ModuleType:
     spec = importlib.util.spec_from_file_location("echo_hooks", ECHO / "hooks.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -57,7 +57,9 @@ def wait_for(condition: Any, within_s: float = 20.0) -> None:
         time.sleep(0.005)
 
 
-def ask(member: EchoMember, method: str, path: str, body: str = "", login: str = f"admin:{PASSWORD}") -> Any:
+def ask(
+    member: EchoMember, method: str, path: str, body: str = "", login: str = f"admin:{PASSWORD}"
+) -> Any:
     tls = ssl.create_default_context(cafile=str(member.folder / "secrets/ca.crt"))
     url = f"https://{member.addresses[member.name]}:7070{path}"
     request = urllib.request.Request(url, data=body.encode() if body else None, method=method)

@@ -357,7 +357,7 @@ class Endpoint(_Value, frozen=True, kw_only=True):
 class Binding(_Value, frozen=True, kw_only=True):
     """What an application gets. ``entries`` are written as files or Secret keys; ``snippets`` are shown by connect."""
 
-    type: str  # of servicebinding.io: cassandra, postgresql
+    type: str  # of servicebinding.io: mysql, postgresql
     provider: str = ""
     endpoint: Name
     user_action: str = "user"

@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from freehold.agent.hook import Arguments, Done, Failed, Member, Progress
 
@@ -34,7 +34,7 @@ class Caller:
         self._addresses = member.addresses
         self._lines: dict[str, http.client.HTTPSConnection] = {}
 
-    def __enter__(self) -> Caller:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

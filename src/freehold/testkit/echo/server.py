@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import datetime
+import datetime as dt
+import functools
 import hashlib
 import hmac
 import json
@@ -17,7 +18,10 @@ import signal
 import ssl
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
+Answer = tuple[int, object]
 HTTP = {200: "OK", 401: "Unauthorized", 404: "Not Found", 405: "Not Allowed", 503: "Unavailable"}
 LARGEST_BODY = 2**20
 
@@ -58,10 +62,11 @@ class Store:
     def living(self) -> dict[str, str]:
         return {key: value for key, (_, value) in self.records.items() if value is not None}
 
-    def read(self, name: str, otherwise: dict) -> dict:
+    def read(self, name: str, otherwise: dict[str, Any]) -> dict[str, Any]:
         try:
             with open(f"{self.folder}/{name}") as file:
-                return json.load(file)
+                found: dict[str, Any] = json.load(file)
+                return found
         except FileNotFoundError:
             return otherwise
 
@@ -74,8 +79,19 @@ class Store:
         os.replace(aside, f"{self.folder}/{name}")
 
 
+class Request:
+    def __init__(self, head: bytes) -> None:
+        lines = head.decode("latin-1").split("\r\n")
+        self.method, path, _ = lines[0].split(" ", 2)
+        _, self.kind, self.key = [*path.split("/", 2), "", ""][:3]
+        fields = (line.partition(":") for line in lines[1:])
+        self.headers = {name.lower(): value.strip() for name, _, value in fields}
+        self.length = int(self.headers.get("content-length", "0"))
+        self.body = ""
+
+
 class Server:
-    def __init__(self, config: dict, version: str) -> None:
+    def __init__(self, config: dict[str, Any], version: str) -> None:
         self.config, self.version = config, version
         self.log = open(config["log"], "a", buffering=1)
         self.store = Store(config["data"])
@@ -86,7 +102,7 @@ class Server:
         self.reload()
 
     def say(self, level: str, message: str) -> None:
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = dt.datetime.now(dt.timezone.utc)
         self.log.write(f"{now.isoformat(timespec='milliseconds')} {level} {message}\n")
 
     def reload(self) -> None:
@@ -94,7 +110,7 @@ class Server:
             self.greeting = file.read().strip()
         self.say("INFO", f"greeting is {self.greeting!r}")
 
-    def status(self) -> dict:
+    def status(self) -> dict[str, Any]:
         return {
             "member": self.config["name"],
             "role": "leader" if self.config["ordinal"] == 0 else "follower",
@@ -108,9 +124,9 @@ class Server:
             "pid": os.getpid(),
         }
 
-    def who(self, headers: dict[str, str]) -> str:
+    def who(self, request: Request) -> str:
         """Return the name of the login, "" when there is none or its password is wrong."""
-        kind, _, token = headers.get("authorization", "").partition(" ")
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "basic":
             return ""
         user, _, password = base64.b64decode(token).decode().partition(":")
@@ -120,97 +136,90 @@ class Server:
         given = hashlib.sha256(password.encode()).hexdigest()
         return user if known and hmac.compare_digest(known, given) else ""
 
-    def control(self, method: str, path: str, headers: dict, body: str) -> tuple[int, object]:
+    def control(self, request: Request) -> Answer:
         """Answer the agent: plain HTTP on the internal port."""
-        match path:
-            case "/ready":
-                return (503, "told not to") if self.config["fail"] == "ready" else (200, "ready")
-            case "/status":
-                return 200, self.status()
-            case "/metrics" if self.who(headers) == "admin":
-                counts = {"writes": self.writes, "refused": self.refused}
-                return 200, {"records": len(self.store.living()), **counts}
-        return 401 if path == "/metrics" else 404, "no"
-
-    def api(self, method: str, path: str, headers: dict, body: str) -> tuple[int, object]:
-        """Answer clients: HTTPS, with a login."""
-        user = self.who(headers)
-        _, kind, key, *_ = *path.split("/", 2), ""
-        if not user or (kind in ("logins", "group", "flush", "leave") and user != "admin"):
-            self.refused += 1
-            self.say("WARN", f"refused {method} /{kind} without a login that may")
+        if request.kind == "ready":
+            return (503, "told not to") if self.config["fail"] == "ready" else (200, "ready")
+        if request.kind == "status":
+            return 200, self.status()
+        if request.kind != "metrics":
+            return 404, "no such thing"
+        if self.who(request) != "admin":
             return 401, "who are you?"
-        if kind == "records":
-            return self.serve_record(method, key, headers, body)
-        match method, kind:
-            case "GET", "status":
-                return 200, self.status()
-            case "GET", "logins":
-                return 200, self.store.logins
-            case "PUT", "logins":
-                self.store.logins[key] = body
-            case "DELETE", "logins":
-                self.store.logins.pop(key, None)
-            case "PUT", "group":
-                told, formed = json.loads(body), self.store.group["formed"]
-                formed = formed + [told["formed"]] * (told["formed"] not in [None, *formed])
-                self.store.group = {"members": told["members"], "formed": formed}
-                self.store.write("group.json", self.store.group)
-            case "PUT", "flush":
-                self.store.flush()
-            case "PUT", "leave":
-                self.leaving_until = time.monotonic() + 10
-                if body == "done":  # for good: its records are another's now
-                    self.store.left = True
-                    self.store.write("left", True)
-            case _:
-                return 404, "no such thing"
-        if kind == "logins":
-            self.store.write("logins.json", self.store.logins)
-        return 200, "done"
+        counts = {"writes": self.writes, "refused": self.refused}
+        return 200, {"records": len(self.store.living()), **counts}
 
-    def serve_record(self, method: str, key: str, headers: dict, body: str) -> tuple[int, object]:
-        if method == "GET" and not key:
-            return 200, self.store.records if "all" in headers.get("x-records", "") else self.store.living()
-        if method == "GET":
-            found = self.store.living().get(key)
+    def api(self, request: Request) -> Answer:
+        """Answer clients: HTTPS, with a login."""
+        user = self.who(request)
+        if user and request.kind == "records":
+            return self.serve_record(request)
+        if user and (request.method, request.kind) == ("GET", "status"):
+            return 200, self.status()
+        if user != "admin":
+            self.refused += 1
+            self.say("WARN", f"refused {request.method} /{request.kind} to {user or 'a stranger'}")
+            return 401, "who are you?"
+        return self.serve_admin(request)
+
+    def serve_record(self, request: Request) -> Answer:
+        store, key = self.store, request.key
+        if request.method == "GET" and not key:
+            everything = request.headers.get("x-records") == "all"
+            return 200, store.records if everything else store.living()
+        if request.method == "GET":
+            found = store.living().get(key)
             return (200, found) if found is not None else (404, "no such record")
-        if method not in ("PUT", "DELETE") or not key:
+        if request.method not in ("PUT", "DELETE") or not key:
             return 405, "PUT, GET or DELETE a record"
-        if self.store.left or time.monotonic() < self.leaving_until:
+        if store.left or time.monotonic() < self.leaving_until:
             self.refused += 1
             return 503, "this member is leaving"
-        self.store.put(key, body if method == "PUT" else None, float(headers.get("x-at", time.time())))
+        at = float(request.headers.get("x-at", time.time()))
+        store.put(key, request.body if request.method == "PUT" else None, at)
         self.writes += 1
         return 200, "stored"
 
-    async def serve(self, answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def serve_admin(self, request: Request) -> Answer:
+        store = self.store
+        match request.method, request.kind:
+            case "GET", "logins":
+                return 200, store.logins
+            case "PUT" | "DELETE", "logins":
+                store.logins.pop(request.key, None)
+                if request.method == "PUT":
+                    store.logins[request.key] = request.body
+                store.write("logins.json", store.logins)
+            case "PUT", "group":
+                told, formed = json.loads(request.body), store.group["formed"]
+                new = [told["formed"]] if told["formed"] not in (None, *formed) else []
+                store.group = {"members": told["members"], "formed": formed + new}
+                store.write("group.json", store.group)
+            case "PUT", "flush":
+                store.flush()
+            case "PUT", "leave":
+                self.leaving_until = time.monotonic() + 10
+                if request.body == "done":  # for good: its records are another's now
+                    store.left = True
+                    store.write("left", True)
+            case _:
+                return 404, "no such thing"
+        return 200, "done"
+
+    async def serve(
+        self,
+        answer: Callable[[Request], Answer],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        """Answer the requests of one connection until either side closes it."""
         try:
-            while await self.serve_one(answer, reader, writer):
+            while await serve_one(answer, reader, writer):
                 pass
-        except (OSError, EOFError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass
+        except (OSError, EOFError, ValueError, asyncio.LimitOverrunError):
+            pass  # went away, or speaks no HTTP
         finally:
             writer.close()
-
-    async def serve_one(self, answer, reader, writer) -> bool:
-        lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        method, path, _ = lines[0].split(" ", 2)
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-        length = int(headers.get("content-length", "0"))
-        if length > LARGEST_BODY:
-            return False
-        body = (await reader.readexactly(length)).decode()
-        try:
-            status, value = answer(method, path, headers, body)
-        except ValueError as error:
-            status, value = 405, str(error)
-        content = value.encode() if isinstance(value, str) else json.dumps(value).encode()
-        kind = "text/plain" if isinstance(value, str) else "application/json"
-        head = f"HTTP/1.1 {status} {HTTP[status]}\r\nContent-Type: {kind}\r\nContent-Length: {len(content)}\r\n\r\n"
-        writer.write(head.encode() + content)
-        await writer.drain()
-        return headers.get("connection", "").lower() != "close"
 
     async def run(self) -> None:
         config, stopped = self.config, asyncio.Event()
@@ -220,13 +229,34 @@ class Server:
         await asyncio.sleep(config["delay_ms"] / 1000)
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(config["certificate"], config["key"])
-        ours = {"host": config["bind"], "reuse_address": True}
-        await asyncio.start_server(lambda r, w: self.serve(self.api, r, w), port=config["api"], ssl=tls, **ours)
-        await asyncio.start_server(lambda r, w: self.serve(self.control, r, w), port=config["control"], **ours)
-        self.say("INFO", f"{self.greeting}, version {self.version} listens on {config['bind']}:{config['api']}")
+        bind = config["bind"]
+        for answer, port, context in ((self.api, "api", tls), (self.control, "control", None)):
+            serve = functools.partial(self.serve, answer)
+            await asyncio.start_server(serve, bind, config[port], ssl=context, reuse_address=True)
+        self.say("INFO", f"{self.greeting}, {self.version} listens on {bind}:{config['api']}")
         await stopped.wait()
         self.store.flush()
         self.say("INFO", "stops")
+
+
+async def serve_one(
+    answer: Callable[[Request], Answer], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> bool:
+    """Answer one request; return whether another may follow."""
+    request = Request(await reader.readuntil(b"\r\n\r\n"))
+    if request.length > LARGEST_BODY:
+        return False
+    request.body = (await reader.readexactly(request.length)).decode()
+    try:
+        status, value = answer(request)
+    except ValueError as error:
+        status, value = 405, str(error)
+    content = value.encode() if isinstance(value, str) else json.dumps(value).encode()
+    kind = "text/plain" if isinstance(value, str) else "application/json"
+    head = f"HTTP/1.1 {status} {HTTP[status]}\r\nContent-Type: {kind}\r\n"
+    writer.write(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
+    await writer.drain()
+    return request.headers.get("connection", "").lower() != "close"
 
 
 def main() -> None:
