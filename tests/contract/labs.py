@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import functools
 import os
 import shutil
 import signal
@@ -16,6 +18,7 @@ from typing import Any, Protocol
 import freehold.testkit
 from freehold.adapters.secrets import SecretFiles
 from freehold.agent import proc
+from freehold.agent.tree import lay_out
 from freehold.definition import archive, knobs, loader
 from freehold.definition.package import Package
 from freehold.engine.desired import Desired
@@ -186,6 +189,19 @@ def _reach(word: str) -> Any:
     return Reach(word)
 
 
+@functools.cache
+def agent_tree() -> Path:
+    """Lay out one agent for all homes of this run: it is immutable, and takes half a second."""
+    folder = tempfile.mkdtemp(prefix="freehold-agents-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return lay_out(Path(folder))
+
+
+def lend_agent_tree(agents: Path) -> None:
+    if not agents.exists():
+        shutil.copytree(agent_tree(), agents / agent_tree().name, copy_function=os.link)
+
+
 class LocalLab:
     """A home below the temporary folder; every process of it is dead after :meth:`close`."""
 
@@ -202,6 +218,7 @@ class LocalLab:
         return LocalRuntime(self.paths, self.secrets, lambda _digest, _version: self.home)
 
     async def open(self) -> None:
+        lend_agent_tree(self.paths.agents)
         await self.runtime.open()
 
     async def restart(self) -> None:

@@ -85,16 +85,17 @@ def find_interpreter(
 
     Hook libraries are locked per Python minor, so the same one finds compiled libraries.
     """
-    answers = [
-        Interpreter(path=path, version=version)
-        for path in candidates
-        if (version := _version_as(account, path)) is not None and version >= OLDEST_PYTHON
-    ]
-    for answer in answers:
-        if answer.version == (3, minor):
-            return answer
-    if answers:
-        return answers[0]
+    other: Interpreter | None = None
+    for path in candidates:
+        version = _version_as(account, path)
+        if version is None or version < OLDEST_PYTHON:
+            continue
+        found = Interpreter(path=path, version=version)
+        if version == (3, minor):
+            return found
+        other = other or found
+    if other is not None:
+        return other
     who = "this user" if account is None else f"uid {account}"
     tried = ", ".join(candidates) or "none was found"
     return Interpreter(

@@ -59,17 +59,23 @@ class Agents:
         self._paths, self._changed = paths, changed
         self._watches: dict[str, _Watch] = {}
         self._program: AgentProgram | None = None
+        self._opening: set[asyncio.Task[None]] = set()
 
     def client(self, folder: MemberFolder, *, timeout_s: float = 5.0) -> AgentClient:
         return AgentClient(str(self._paths.socket(folder.path)), timeout_s=timeout_s)
 
-    async def open(self, program: AgentProgram, folders: Iterable[MemberFolder]) -> None:
-        """Adopt the agents that run, start those that are missing, bring old ones up to date."""
+    def open(self, program: AgentProgram, folders: Iterable[MemberFolder]) -> None:
+        """Adopt the agents that run; start those that are missing and update old ones meanwhile."""
         self._program = program
-        await asyncio.gather(*(self._bring_up(folder) for folder in folders))
+        for folder in folders:
+            task = asyncio.create_task(self._bring_up(folder), name=f"bring up {folder.member}")
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
 
     async def close(self) -> None:
-        tasks = []
+        tasks = list(self._opening)
+        for task in tasks:
+            task.cancel()
         for watch in self._watches.values():
             watch.is_wanted = False
             if watch.reviving is not None:
@@ -118,15 +124,16 @@ class Agents:
         self._watches.pop(str(folder.path), None)
 
     async def _bring_up(self, folder: MemberFolder) -> None:
-        holder = self.holder(folder)
-        if holder is not None:
-            watch = self._watch_of(folder)
-            watch.is_wanted = True
-            self._watch_process(watch, holder)
-            await self._update(watch)
-            return
+        watch = self._watch_of(folder)
         try:
-            await self.ensure(folder)
+            async with watch.lock:
+                watch.is_wanted = True
+                holder = self.holder(folder)
+                if holder is None:
+                    await self._ensure(watch)
+                    return
+                self._watch_process(watch, holder)
+                await self._update(watch)
         except FreeholdError:
             self._changed(folder.service)  # observed as gone or silent; the engine plans from there
 
@@ -137,10 +144,7 @@ class Agents:
             return
         if str(program.tree / "main.py") in command_line_of(process.pid):
             return
-        try:
-            await self.client(watch.folder).replace(str(program.tree))
-        except FreeholdError:
-            self._changed(watch.folder.service)  # silent, or refuses: it stays what it is
+        await self.client(watch.folder).replace(str(program.tree))
 
     async def _ensure(self, watch: _Watch) -> MemberStatus:
         holder = self.holder(watch.folder)

@@ -83,6 +83,9 @@ class Endings:
         if folder is None:
             return
         self._refuse_other_lineage(step.service, step.lineage, f"destroy {step.member}")
+        spec = folder.spec()
+        if spec is not None and spec.lineage != step.lineage:
+            raise RefusedError(f"cannot destroy {step.member}: its volumes are another service's")
         if folder.retired() is None:
             raise RefusedError(f"cannot destroy {step.member}: it is still here, not retired")
         with certificate_held(folder.alive_lock) as certificate:
@@ -132,11 +135,10 @@ class Endings:
             return None  # silent or gone: the certificate alone decides
 
     def _refuse_other_lineage(self, service: str, lineage: str, doing: str) -> None:
-        record = self._records.read(service)
-        if record is not None and record.wish.lineage != lineage:
+        here = self._records.get(service).wish.lineage
+        if here != lineage:
             raise RefusedError(
-                f"cannot {doing}: it was decided for lineage {lineage[:12]}, "
-                f"here is {record.wish.lineage[:12]}"
+                f"cannot {doing}: it was decided for lineage {lineage[:12]}, here is {here[:12]}"
             )
 
     def _remove_sockets(self, folder: MemberFolder) -> None:

@@ -124,13 +124,22 @@ class LocalPaths:
         """
         mode = 0o711 if self.is_root else 0o700
         for folder in (self.data, self.cache, self.run):
-            folder.mkdir(mode=mode, parents=True, exist_ok=True)
+            _make_way(folder.parent, 0o711 if self.is_root else 0o700)
+            folder.mkdir(mode=mode, exist_ok=True)
             _refuse_foreign(folder, self.uid)
             folder.chmod(mode)
         for folder in (self.services, self.agents):
             folder.mkdir(mode=mode, exist_ok=True)
             folder.chmod(mode)
         self.member_sockets.mkdir(mode=0o700, exist_ok=True)
+
+
+def _make_way(folder: Path, mode: int) -> None:
+    """Make the folders above with this mode, whatever the umask; those that exist stay as they are."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True)
+        each.chmod(mode)
 
 
 def _short_enough(run: Path, environ: Mapping[str, str], uid: int, top: Path) -> Path:

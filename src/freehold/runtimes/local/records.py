@@ -7,6 +7,7 @@ before anything of the service is made and removed after everything of it is gon
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -47,6 +48,7 @@ class ServiceRecords:
     ) -> None:
         self._paths, self._block = paths, block
         self._reserved: dict[str, Mapping[str, str]] = {}  # lineage -> addresses, before a record
+        self._turn = threading.RLock()  # addresses and accounts are given out by one at a time
 
     def read(self, service: str) -> ServiceRecord | None:
         file = self._paths.service(service) / "service.json"
@@ -80,6 +82,10 @@ class ServiceRecords:
 
     def put(self, wish: Wish, package: Package) -> None:
         """Store the wish; account and addresses stay what they were from the first call on."""
+        with self._turn:
+            self._put(wish, package)
+
+    def _put(self, wish: Wish, package: Package) -> None:
         before = self.read(wish.service)
         if before is not None and before.wish.lineage != wish.lineage:
             raise RefusedError(
@@ -97,6 +103,10 @@ class ServiceRecords:
 
     def reserve(self, wish: Wish, members: Sequence[str]) -> Mapping[str, str]:
         """Return an address for each member; kept for life once the service has a record."""
+        with self._turn:
+            return self._reserve(wish, members)
+
+    def _reserve(self, wish: Wish, members: Sequence[str]) -> Mapping[str, str]:
         record = self.read(wish.service)
         own = record is not None and record.wish.lineage == wish.lineage
         known = record.addresses if record and own else self._reserved.get(wish.lineage, {})
@@ -114,6 +124,10 @@ class ServiceRecords:
 
     def with_worker(self, service: str) -> ServiceRecord:
         """Return the record, having looked again for an interpreter if there was none."""
+        with self._turn:
+            return self._with_worker(service)
+
+    def _with_worker(self, service: str) -> ServiceRecord:
         record = self.get(service)
         if record.worker_python and Path(record.worker_python).exists():
             return record

@@ -89,7 +89,7 @@ class LocalRuntime:
             for service in service_folders(self.paths.services)
             for folder in self._living(service.name)
         ]
-        await self.agents.open(program, folders)
+        self.agents.open(program, folders)
         self._watcher.start()
 
     async def close(self) -> None:
@@ -108,14 +108,14 @@ class LocalRuntime:
         await finish_in_thread(self.records.put, wish, package)
 
     async def reserve(self, wish: Wish, members: Sequence[str]) -> Mapping[str, str]:
-        return self.records.reserve(wish, members)
+        return await finish_in_thread(self.records.reserve, wish, members)
 
     async def preflight(self, wish: Wish, specs: Sequence[MemberSpec]) -> tuple[str, ...]:
         """Refuse members that cannot run on this machine; return warnings about the rest.
 
         ``specs`` are those that the wish adds; nothing is stored by asking.
         """
-        addresses = self.records.reserve(wish, [spec.name for spec in specs])
+        addresses = await self.reserve(wish, [spec.name for spec in specs])
         machine = await finish_in_thread(
             preflight.read_machine,
             self.paths.data,
