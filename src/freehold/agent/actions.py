@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from freehold.agent.hook import Job
+from msgspec import structs
+
 from freehold.agent.jobs import Jobs
 from freehold.agent.state import ActionRecord
-from freehold.agent.worker_client import Worker
+from freehold.agent.worker_client import CALL_S, HookCall, Worker
 from freehold.foundation.errors import (
     FreeholdError,
     NotFoundError,
@@ -95,7 +96,8 @@ class Actions:
         if record.state.phase is not ActionPhase.RUNNING:
             return record.state
         state = replace(record.state, phase=ActionPhase.CANCELLED, ended_at=time.time())
-        self._store(replace(record, state=state, order=replace(record.order, cancelled=True)))
+        order = replace(record.order, cancelled=True)
+        self._store(structs.replace(record, state=state, order=order))
         task = self._tasks.pop(key, None)
         if task is not None:
             task.cancel()
@@ -117,13 +119,13 @@ class Actions:
 
     async def run_now(self, name: str, within_s: float) -> str:
         """Run an action that is part of a stop: not recorded. Returns why it failed, or ""."""
-        spec, place = self._definition()
+        spec, _ = self._definition()
         action = _action_of(spec, name)
-        key = f"{name}-{time.time():.3f}"
+        call = HookCall(kind="action", hook=action.hook, key=f"{name}-{time.time():.3f}")
         until = time.monotonic() + within_s
         while (left := until - time.monotonic()) > 0:
             try:
-                answer = await self._call(action, spec, place, key, {}, None, within_s=left)
+                answer = await self._call(action, left, call)
             except TransientFault as fault:
                 answer = {"kind": "progress", "note": str(fault), "again_s": _AGAIN_AFTER_FAULT_S}
             match answer["kind"]:
@@ -165,41 +167,32 @@ class Actions:
                 )
 
     async def _next_answer(self, record: ActionRecord) -> dict[str, Any]:
-        spec, place = self._definition()
+        spec, _ = self._definition()
         try:
             action = _action_of(spec, record.order.action)
-            job = self._jobs.state(record.order.key, record.job_number) if record.job else None
-            return await self._call(
-                action, spec, place, record.order.key, record.order.arguments, job
+            key, number = record.order.key, record.job_number
+            call = HookCall(
+                kind="action",
+                hook=action.hook,
+                arguments=record.order.arguments,
+                key=key,
+                job=self._jobs.state(key, number) if record.job else None,
             )
+            return await self._call(action, record.deadline_at - time.time(), call)
         except TransientFault as fault:
             return {"kind": "raised", "transient": True, "reason": str(fault)}
         except FreeholdError as error:
             return {"kind": "failed", "reason": str(error)}
 
-    async def _call(
-        self,
-        action: ActionSpec,
-        spec: MemberSpec,
-        place: Place,
-        key: str,
-        arguments: Mapping[str, Any],
-        job: Job | None,
-        *,
-        within_s: float = 10.0,
-    ) -> dict[str, Any]:
-        return await self._worker.call(
-            spec,
-            place,
-            kind="action",
-            hook=action.hook,
-            within_s=min(10.0, within_s),
-            arguments=arguments,
-            secrets=action.secrets,
+    async def _call(self, action: ActionSpec, within_s: float, call: HookCall) -> dict[str, Any]:
+        spec, place = self._definition()
+        call = structs.replace(
+            call,
+            within_s=min(CALL_S, max(0.1, within_s)),
+            secrets=_secrets(action, call.arguments),
             main_pid=self._main_pid(),
-            key=key,
-            job=job,
         )
+        return await self._worker.call(spec, place, call)
 
     def _take(self, key: str, answer: Mapping[str, Any]) -> float:
         """Note an answer; return the seconds until the next call."""
@@ -225,7 +218,7 @@ class Actions:
         if record.job == argv and self._jobs.runs(key, record.job_number):
             return
         number = record.job_number + 1
-        self._store(replace(record, job=argv, job_number=number))
+        self._store(structs.replace(record, job=argv, job_number=number))
         try:
             self._jobs.start(key, number, argv, self._definition()[1])
         except TransientFault as fault:
@@ -236,7 +229,7 @@ class Actions:
         record = self.records[key]
         state = replace(record.state, note=note, ratio=ratio)
         if record.state.phase is ActionPhase.RUNNING and state != record.state:
-            self.records[key] = replace(record, state=state)
+            self.records[key] = structs.replace(record, state=state)
             self._changed("")
 
     def _end(self, key: str, phase: ActionPhase, note: str, value: Any = None) -> None:
@@ -248,9 +241,9 @@ class Actions:
             record.state, phase=phase, note=note, value=value, ratio=ratio, ended_at=time.time()
         )
         try:
-            self._store(replace(record, state=state))
+            self._store(structs.replace(record, state=state))
         except FreeholdError:  # full disk: known to the caller now, run again after a restart
-            self.records[key] = replace(record, state=state)
+            self.records[key] = structs.replace(record, state=state)
         self._changed(f"action {record.order.action} {phase.value}" + f": {note}" * bool(note))
 
     def _store(self, record: ActionRecord) -> None:
@@ -273,3 +266,10 @@ def _action_of(spec: MemberSpec, name: str) -> ActionSpec:
         if action.name == name:
             return action
     raise PermanentFault(f"cannot run {name!r} on {spec.name}: its package has no such action")
+
+
+def _secrets(action: ActionSpec, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the secrets a hook gets: the action's, and the one its order names (``user``)."""
+    named = arguments.get("secret")
+    more = (named,) if isinstance(named, str) and named not in action.secrets else ()
+    return (*action.secrets, *more)

@@ -66,6 +66,7 @@ class Agent:
             worker=self._probe_worker,
             processes=self.processes,
         )
+        self.supervisor.on_ready = self.metrics.soon
         self.logs = Logs(definition=lambda: self.supervisor.definition, events=self.events)
 
     def status(self) -> MemberStatus:
@@ -146,8 +147,7 @@ class Agent:
         for server in servers:
             server.close()
         for path in (self.memory.place.socket, self.memory.place.health_socket):
-            if path.startswith("/"):
-                Path(path).unlink(missing_ok=True)
+            _remove_socket(path)
         return 70 if failed else 0
 
     def _become(self, entry: Path) -> None:
@@ -191,12 +191,18 @@ class Agent:
             "pid": float(main.pid),
             "restarts": float(main.life.restarts),
             "ready": float(self.supervisor.ready is True),
+            "lines_dropped": float(self.logs.lines_dropped),
         }
 
     def _refuse_other_place(self, place: Place) -> None:
         known = self.memory.place
         if (place.member, place.folder) != (known.member, known.folder):
             raise RefusedError(f"cannot move {known.member} from {known.folder} to {place.folder}")
+
+
+def _remove_socket(address: str) -> None:
+    if address.startswith("/"):
+        Path(address).unlink(missing_ok=True)
 
 
 def _listener(address: str) -> socket.socket:

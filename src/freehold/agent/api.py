@@ -56,7 +56,7 @@ class Api:
                 return Response(status=200 if ready else 503, body=body, content_type="text/plain")
         return refusal(NotFoundError(f"cannot find {request.path}"))
 
-    async def _route(self, request: Request) -> Response:
+    async def _route(self, request: Request) -> Response:  # noqa: PLR0911  one line a path
         agent = self._agent
         path, method = request.path, request.method
         match (method, path):

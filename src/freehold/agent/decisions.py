@@ -11,11 +11,10 @@ Rules, strongest first:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marks:
+class Marks(msgspec.Struct, frozen=True, kw_only=True):
     """What a process was, or shall be, started with."""
 
     revision: str
@@ -23,8 +22,7 @@ class Marks:
     reload_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(msgspec.Struct, frozen=True, kw_only=True):
     wanted: bool
     alive: bool
     target: Marks
@@ -35,28 +33,23 @@ class View:
     wait_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Rest:
+class Rest(msgspec.Struct, frozen=True):
     """Nothing to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(msgspec.Struct, frozen=True):
     because: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refresh:
+class Refresh(msgspec.Struct, frozen=True):
     """Write the files; ``reload``: and tell the software."""
 
     reload: bool
@@ -65,7 +58,7 @@ class Refresh:
 Step = Rest | Wait | Start | Stop | Refresh
 
 
-def decide(view: View) -> Step:
+def decide(view: View) -> Step:  # noqa: PLR0911  one line a rule
     if not view.wanted:
         return Stop("it is not wanted") if view.alive else Rest()
     if not view.alive:

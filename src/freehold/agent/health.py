@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from freehold.agent.probes import Prober, Verdict
 from freehold.foundation.member import MemberSpec, Place, Probe
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
+class Count(msgspec.Struct, frozen=True, kw_only=True):
     """A probe's history since the software's last start. Times are monotonic seconds."""
 
     started_at: float
@@ -154,8 +155,5 @@ class Health:
             if name == "alive" and is_dead(after, probe, time.monotonic()):
                 await self._condemn(f"probe failed: {after.reason}")
                 return
-            if after.passed_once:
-                pause = probe.every_s
-            else:
-                pause = min(probe.every_s, pause * 1.5)
+            pause = probe.every_s if after.passed_once else min(probe.every_s, pause * 1.5)
             await asyncio.sleep(pause)

@@ -11,9 +11,9 @@ import binascii
 import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 
 import h11
+import msgspec
 
 from freehold.foundation.errors import PermanentFault, TransientFault
 
@@ -23,16 +23,14 @@ _CHUNK = 65536
 _URL = re.compile(r"(https?)://(\[[^\]]+\]|[^/:?]+)(?::(\d+))?(/[^#]*|\?[^#]*)?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     path: str
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
     body: bytes = b""
     content_type: str = "application/json"
@@ -136,8 +134,7 @@ def _unquote(text: str) -> str:
     return unquote(text)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     body: bytes
 
@@ -175,7 +172,12 @@ async def ask_url(
                 host, int(port or (443 if tls else 80)), ssl=tls
             )
             return await _exchange(
-                reader, writer, method, path if path[0] == "/" else "/" + path, sent, body
+                reader,
+                writer,
+                method=method,
+                target=path if path[0] == "/" else "/" + path,
+                headers=sent,
+                body=body,
             )
     except TimeoutError as error:
         raise TransientFault(f"cannot ask {url}: no answer in {timeout_s:g} s") from error
@@ -186,6 +188,7 @@ async def ask_url(
 async def _exchange(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
+    *,
     method: str,
     target: str,
     headers: Mapping[str, str],

@@ -12,8 +12,8 @@ import os
 import shutil
 import time
 from pathlib import Path
+from typing import NamedTuple
 
-from freehold.agent.hook import Job
 from freehold.agent.processes import Child, Launch, Processes, certificate_of
 from freehold.agent.rendering import Filling
 from freehold.foundation.member import Certificate, Place
@@ -22,6 +22,13 @@ KILLED = -9
 _TAIL = 8192
 _KEPT = 20
 _SETTLING_S = 5.0  # a launcher needs so long, at most, to take the lock
+
+
+class Job(NamedTuple):
+    """What a hook sees of its command: hook.Job without that module's cost."""
+
+    exit_code: int | None
+    log_tail: str
 
 
 class Jobs:
@@ -68,7 +75,7 @@ class Jobs:
         if child is not None:
             await asyncio.wait({child.exited}, timeout=seconds)
             return
-        while self.runs(key, number) and time.monotonic() < until:  # another agent's child
+        while self.runs(key, number) and time.monotonic() < until:  # noqa: ASYNC110  nobody signals the end of another agent's child
             await asyncio.sleep(min(0.2, max(0.0, until - time.monotonic())))
 
     def cancel_soon(self, key: str, number: int) -> None:

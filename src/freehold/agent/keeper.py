@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from freehold.agent import proc
 from freehold.agent.launcher import LOCK_HELD
@@ -96,8 +97,7 @@ class Keeper:
 
     def account(self, condemned: str = "") -> str:
         """Note an end nobody asked for and plan the restart; return its cause."""
-        assert self.child is not None
-        code = self.child.exited.result()
+        code = self.child.exited.result() if self.child is not None else None
         self.child = None
         if code == LOCK_HELD:  # the launcher met somebody at the lock: no crash of the software
             self._not_before = time.monotonic() + 0.2

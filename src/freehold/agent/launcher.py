@@ -80,7 +80,7 @@ def _stay_and_record(options: dict[str, str], argv: list[str]) -> NoReturn:
     os.write(descriptor, str(os.waitstatus_to_exitcode(status)).encode())
     os.fsync(descriptor)
     os.close(descriptor)
-    os.replace(path + ".part", path)
+    os.replace(path + ".part", path)  # noqa: PTH105  pathlib would double the start
     sys.exit(0)
 
 

@@ -11,8 +11,9 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from freehold.agent.events import Events
 from freehold.agent.logparse import LineReader, rank
@@ -31,8 +32,7 @@ _PUNCH_HOLE_KEEP_SIZE = 0x03
 _BLOCK = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     name: str
     path: str
     rule: LogSource
@@ -46,6 +46,7 @@ class Logs:
         self._definition = definition
         self._events = events
         self._told_at: dict[str, float] = {}
+        self.lines_dropped = 0
 
     async def run(self) -> None:
         """Bound every file for ever; look more often while one floods."""
@@ -110,7 +111,8 @@ class Logs:
         if descriptor is None:
             return False
         try:
-            dropped = bound(descriptor, source.rule.keep_bytes)
+            dropped, lines = bound(descriptor, source.rule.keep_bytes)
+            self.lines_dropped += lines
         finally:
             os.close(descriptor)
         if dropped and time.monotonic() - self._told_at.get(source.name, -60.0) >= 60.0:
@@ -165,23 +167,32 @@ def open_log(path: str, owner: int | None, flags: int) -> int | None:
     return descriptor
 
 
-def bound(descriptor: int, keep_bytes: int) -> int:
-    """Drop the oldest bytes of a file over its bound; return how many."""
+def bound(descriptor: int, keep_bytes: int) -> tuple[int, int]:
+    """Drop the oldest bytes of a file over its bound; return how many bytes and lines."""
     seen = os.fstat(descriptor)
-    if seen.st_size > LARGEST_OFFSET:
-        os.ftruncate(descriptor, 0)
-        return seen.st_size
-    used = seen.st_blocks * 512
-    if used <= keep_bytes:
-        return 0
+    if seen.st_blocks * 512 <= keep_bytes and seen.st_size <= LARGEST_OFFSET:
+        return 0, 0
     first = _first_byte(descriptor)
     end = max(0, seen.st_size - keep_bytes // 2) // _BLOCK * _BLOCK
     if end <= first:
-        return 0
-    if not _punch(descriptor, end):
+        return 0, 0
+    lines = _count_lines(descriptor, first, end)
+    if seen.st_size > LARGEST_OFFSET or not _punch(descriptor, end):
+        lines += _count_lines(descriptor, end, seen.st_size)
         os.ftruncate(descriptor, 0)  # appending writers go on at the new end
-        return seen.st_size
-    return end - first
+        return seen.st_size - first, lines
+    return end - first, lines
+
+
+def _count_lines(descriptor: int, first: int, end: int) -> int:
+    lines = 0
+    while first < end:
+        piece = os.pread(descriptor, min(_HISTORY, end - first), first)
+        if not piece:
+            break
+        lines += piece.count(b"\n")
+        first += len(piece)
+    return lines
 
 
 def _first_byte(descriptor: int) -> int:

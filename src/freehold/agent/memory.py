@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from freehold.agent.state import AgentState, Documents, Good
 from freehold.foundation.errors import PermanentFault, RefusedError, TransientFault

@@ -12,7 +12,8 @@ Pure. Rules, strongest first:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 FIRST_S = 0.5
 CAP_S = 60.0
@@ -21,11 +22,10 @@ MANY_CAUSES = 8  # so many different ones in a row are one: "it does not work"
 UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Streak:
+class Streak(msgspec.Struct, frozen=True):
     """Failures since the process last ran long enough: cause -> how often."""
 
-    failures: Mapping[str, int] = field(default_factory=dict)
+    failures: Mapping[str, int] = msgspec.field(default_factory=dict)
 
 
 def after_exit(streak: Streak, cause: str, ran_s: float) -> tuple[float, Streak]:

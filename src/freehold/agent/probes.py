@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -14,13 +13,12 @@ import msgspec
 from freehold.agent import expectations, http
 from freehold.agent.processes import Launch, Processes
 from freehold.agent.rendering import Filling
-from freehold.agent.worker_client import Worker
+from freehold.agent.worker_client import HookCall, Worker
 from freehold.foundation.errors import FreeholdError, PermanentFault
 from freehold.foundation.member import HttpCall, MemberSpec, Place, Probe
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     passed: bool
     reason: str = ""
     value: str = ""  # what a role probe found
@@ -107,15 +105,14 @@ class Prober:
         return Verdict(True)
 
     async def _hook(self, probe: Probe, spec: MemberSpec, place: Place) -> Verdict:
-        answer = await self._worker.call(
-            spec,
-            place,
+        call = HookCall(
             kind="probe",
             hook=probe.hook,
             within_s=probe.timeout_s,
             secrets=readable_secrets(spec, place),
             main_pid=self._main_pid(),
         )
+        answer = await self._worker.call(spec, place, call)
         if answer["kind"] != "value":
             return Verdict(False, str(answer.get("reason", "")))
         return verdict_of(answer["value"])

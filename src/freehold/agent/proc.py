@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 MEMBER_TAG = "FREEHOLD_MEMBER"  # <member>/<uid of its incarnation>
 PROCESS_TAG = "FREEHOLD_PROCESS"  # main, companion:<name>, job:<key>, worker:<kind>, probe
@@ -17,8 +18,7 @@ _TICK = os.sysconf("SC_CLK_TCK")
 _LISTEN = "0A"
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(msgspec.Struct, frozen=True):
     name: str
     state: str
     parent: int

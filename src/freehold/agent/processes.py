@@ -14,8 +14,9 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from freehold.agent import proc
 from freehold.foundation.errors import PermanentFault, TransientFault
@@ -25,14 +26,13 @@ _PR_SET_CHILD_SUBREAPER = 36
 _LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
+class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """A command to start through the launcher."""
 
     process: str  # its tag: main, companion:x, job:key, worker:probe, probe
     argv: Sequence[str]
     cwd: str
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = msgspec.field(default_factory=dict)
     output: str = ""  # file that stdout and stderr are appended to; "" = /dev/null
     lock: str = ""
     exit_file: str = ""
@@ -119,7 +119,7 @@ class Processes:
     async def try_out(self, argv: Sequence[str]) -> bool:
         """Run a short command as the agent itself; say whether it succeeded."""
         nothing = (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)
-        pid = os.posix_spawn(argv[0], list(argv), {}, file_actions=[nothing])
+        pid = os.posix_spawn(argv[0], list(argv), {}, file_actions=[nothing])  # noqa: ASYNC221
         return await self.adopt(pid, 0).wait() == 0
 
     def adopt(self, pid: int, ticks: int) -> Child:
@@ -267,7 +267,7 @@ def kill_exactly(pid: int, ticks: int, number: int) -> None:
         return
     try:
         found = proc.stat(pid)
-        if found is not None and (ticks == 0 or found.ticks == ticks):
+        if found is not None and ticks in (0, found.ticks):
             signal.pidfd_send_signal(descriptor, number)
     except OSError:
         return

@@ -7,6 +7,7 @@ for anybody on the machine can read those.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Mapping
@@ -166,10 +167,8 @@ def _content(folder: int, name: str) -> bytes | None:
 
 def _replace(folder: int, name: str, content: bytes, place: Place) -> None:
     aside = f".{name}.part"
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(aside, dir_fd=folder)
-    except FileNotFoundError:
-        pass
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(aside, flags, 0o600, dir_fd=folder)
     with os.fdopen(descriptor, "wb") as file:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,8 +18,7 @@ from freehold.foundation.member import ActionOrder, ActionState, MemberSpec, Ord
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
+class Running(msgspec.Struct, frozen=True, kw_only=True):
     """A process that was started. pid, start time and boot id together name it for ever."""
 
     pid: int
@@ -32,8 +30,7 @@ class Running:
     reload_hash: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
+class Life(msgspec.Struct, frozen=True, kw_only=True):
     """One supervised process over its restarts."""
 
     running: Running | None = None
@@ -43,8 +40,7 @@ class Life:
     last_exit_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActionRecord:
+class ActionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """An action with what is needed to go on after the agent was killed."""
 
     order: ActionOrder
@@ -54,19 +50,17 @@ class ActionRecord:
     job_number: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentState:
+class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     main: Life = Life()
-    companions: Mapping[str, Life] = field(default_factory=dict)
+    companions: Mapping[str, Life] = msgspec.field(default_factory=dict)
     restart: str = ""
     initialised: bool = False
     given_up: str = ""  # revision that failed to start: the last good one runs instead
     given_up_reason: str = ""
-    actions: Mapping[str, ActionRecord] = field(default_factory=dict)
+    actions: Mapping[str, ActionRecord] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Good:
+class Good(msgspec.Struct, frozen=True, kw_only=True):
     """The newest spec and place that became ready; a failed change goes back to it."""
 
     spec: MemberSpec

@@ -10,8 +10,9 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from freehold.agent import policy
 from freehold.agent.companions import Companions
@@ -57,6 +58,7 @@ class Supervisor:
         self.companions = Companions(memory, processes, events, wake=self._wake.set)
         self.health = Health(prober, self._wake.set, self._condemn)
         self.phase = Phase.STOPPED
+        self.on_ready: Callable[[], None] = lambda: None
         self._waits_for = ""
         self._condemned = ""
         self._attempts = 0
@@ -343,6 +345,7 @@ class Supervisor:
             self._was_ready = True
             self._attempts = 0
             self._events.add("ready", "the software is ready")
+            self.on_ready()
             if self._runs is not None:
                 self._memory.note_good(*self._runs)
 

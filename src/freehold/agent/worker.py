@@ -39,7 +39,10 @@ class PackageFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                 self._texts[name.removesuffix(".__init__")] = (path, text, is_package)
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002
+        target: ModuleType | None = None,  # noqa: ARG002
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname not in self._texts:
             return None
@@ -116,6 +119,7 @@ def main() -> None:
             if hooks is None:
                 hooks = load(package)
             answer = call(hooks, request)
+            sys.stdout.flush()
             text = json.dumps({"id": request["id"], **answer})
         except Exception as error:  # noqa: BLE001  a hook may raise anything; the agent decides
             text = json.dumps({"id": request["id"], **told(error)})

@@ -7,13 +7,12 @@ import contextlib
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from freehold.agent.hook import Job
+from freehold.agent.jobs import Job
 from freehold.agent.processes import Child, Launch, Processes
 from freehold.agent.rendering import Filling
 from freehold.foundation.errors import PermanentFault, TransientFault
@@ -24,6 +23,19 @@ CALL_S = 10.0
 GRACE_S = 2.0
 _SHORTEST_SECRET = 6  # shorter values would blot out ordinary words
 _LARGEST_ANSWER = 4 * 2**20
+
+
+class HookCall(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of one hook."""
+
+    kind: str  # action, probe, metrics
+    hook: str
+    within_s: float = CALL_S
+    arguments: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    secrets: tuple[str, ...] = ()  # names
+    main_pid: int = 0
+    key: str = ""
+    job: Job | None = None
 
 
 class Worker:
@@ -39,40 +51,31 @@ class Worker:
         self._idle: asyncio.TimerHandle | None = None
         self._number = 0
 
-    async def call(
-        self,
-        spec: MemberSpec,
-        place: Place,
-        *,
-        kind: str,
-        hook: str,
-        within_s: float = CALL_S,
-        arguments: Mapping[str, Any] | None = None,
-        secrets: tuple[str, ...] = (),
-        main_pid: int = 0,
-        key: str = "",
-        job: Job | None = None,
-    ) -> dict[str, Any]:
+    async def call(self, spec: MemberSpec, place: Place, call: HookCall) -> dict[str, Any]:
         """Return the worker's answer, secrets blotted out of its texts.
 
         Raises TransientFault when the worker died or did not answer in time (it is killed), and
         PermanentFault when no worker can run here.
         """
         filling = Filling(place)
-        values = {name: filling.secret(name) for name in secrets}
-        member = _member(spec, place, values, main_pid, key, job)
+        values = {name: filling.secret(name) for name in call.secrets}
+        request = {
+            "kind": call.kind,
+            "hook": call.hook,
+            "member": _member(spec, place, call, values),
+            "arguments": call.arguments,
+        }
         async with self._turn:
             try:
-                answer = await asyncio.wait_for(
-                    self._ask(spec, place, kind, hook, member, dict(arguments or {})),
-                    within_s + GRACE_S,
-                )
+                asking = self._ask(spec, place, request)
+                answer = await asyncio.wait_for(asking, call.within_s + GRACE_S)
             except TimeoutError as error:
                 await self._kill()
-                raise TransientFault(f"{hook} did not answer in {within_s:g} s") from error
+                why = f"{call.hook} did not answer in {call.within_s:g} s"
+                raise TransientFault(f"cannot wait longer: {why}") from error
             except (OSError, EOFError, ValueError) as error:
                 await self._kill()
-                raise TransientFault(f"the worker died during {hook}") from error
+                raise TransientFault(f"cannot finish {call.hook}: its worker died") from error
             except asyncio.CancelledError:
                 await self._kill()
                 raise
@@ -85,24 +88,11 @@ class Worker:
         await self._kill()
 
     async def _ask(
-        self,
-        spec: MemberSpec,
-        place: Place,
-        kind: str,
-        hook: str,
-        member: dict[str, Any],
-        arguments: dict[str, Any],
+        self, spec: MemberSpec, place: Place, request: Mapping[str, Any]
     ) -> dict[str, Any]:
         reader, writer = await self._ready(spec, place)
         self._number += 1
-        request = {
-            "id": self._number,
-            "kind": kind,
-            "hook": hook,
-            "member": member,
-            "arguments": arguments,
-        }
-        writer.write(msgspec.json.encode(request) + b"\n")
+        writer.write(msgspec.json.encode({"id": self._number, **request}) + b"\n")
         await writer.drain()
         line = await reader.readline()
         if not line:
@@ -182,12 +172,7 @@ def worker_program() -> str:
 
 
 def _member(
-    spec: MemberSpec,
-    place: Place,
-    secrets: Mapping[str, str],
-    main_pid: int,
-    key: str,
-    job: Job | None,
+    spec: MemberSpec, place: Place, call: HookCall, secrets: Mapping[str, str]
 ) -> dict[str, Any]:
     return {
         "name": spec.name,
@@ -207,9 +192,9 @@ def _member(
         "facts": spec.facts,
         "secrets": secrets,
         "secret_files": _secret_files(place),
-        "main_pid": main_pid,
-        "key": key,
-        "job": None if job is None else asdict(job),
+        "main_pid": call.main_pid,
+        "key": call.key,
+        "job": None if call.job is None else call.job._asdict(),
     }
 
 

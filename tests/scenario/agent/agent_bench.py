@@ -122,7 +122,7 @@ class Bench:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                env={"SECRET_OF_THE_STARTER": "planted", "PATH": os.environ["PATH"]},
+                env={**os.environ, "SECRET_OF_THE_STARTER": "planted"},
             )
         return self.agent
 
