@@ -128,6 +128,13 @@ def test_every_fault_is_told_at_once_and_none_that_only_follows():
     ]  # and not: "there is no knob 'mode'" from rule, preset and template
 
 
+def test_a_misspelt_part_is_one_fault_and_not_one_for_each_use():
+    (fault,) = lint(broken("  knobs:\n", "  knob:\n"), "x")
+    assert fault.path == "spec.knob"
+    (fault,) = lint(broken("  secrets:\n", "  secretes:\n"), "x")
+    assert fault.path == "spec.secretes"
+
+
 @pytest.mark.parametrize(
     ("template", "line", "message"),
     [

@@ -48,8 +48,8 @@ def test_the_first_member_gets_even_arcs_from_the_rings_start():
 
 @settings(max_examples=30)
 @given(ordinal=st.integers(0, 12), each=st.integers(1, 32), bits=st.sampled_from([31, 64, 127]))
-def test_tokens_are_for_life_and_belong_to_one_member(ordinal, each, bits):
-    """Kills the mutant "spread all tokens anew for n members"."""
+def test_a_token_belongs_to_one_member(ordinal, each, bits):
+    """Kills the mutants "take all of an arc" (a token twice) and "forget the ring's wrap"."""
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     later = ring_tokens(ordinal + 1, each, low, high)
     tokens = ring_tokens(ordinal, each, low, high)

@@ -31,7 +31,9 @@ def check_hooks(report: Report) -> None:
             told = f"{hooks.module} has no function {name!r}{known_names(name, sorted(functions))}"
             report.add(path, told)
         elif (count := functions[name]) is not None and count[0] != 2:
-            report.add_in(hooks.module, count[1], f"{name} must take (member, arguments)", name)
+            report.add_in(
+                hooks.module, count[1], f"{name} must take (member, arguments)", path=name
+            )
 
 
 def _named(report: Report) -> Iterator[tuple[Path, str]]:

@@ -62,7 +62,7 @@ def _check_locks(report: Report, path: Path, version: Version) -> None:
         _check_head(report, file, lock, version.version, platform)
         faults = list(_entry_faults(lock))
         for place, message in faults:
-            report.add_in(file, 0, message, place)
+            report.add_in(file, 0, message, path=place)
         if not faults:
             locks.append((file, lock))
     _check_alike(report, locks)
@@ -87,11 +87,11 @@ def _check_head(
 ) -> None:
     for field, wanted in (("format", 1), ("version", version), ("platform", platform)):
         if lock.get(field) != wanted:
-            report.add_in(file, 0, f"is {lock.get(field)!r}, {wanted!r} expected", field)
+            report.add_in(file, 0, f"is {lock.get(field)!r}, {wanted!r} expected", path=field)
     if "://" in json.dumps(lock):
         report.add_in(file, 0, "holds an address: a lock names files, never hosts")
     for field in sorted(set(lock) - {"format", "version", "platform", "files"}):
-        report.add_in(file, 0, "unknown field", field)
+        report.add_in(file, 0, "unknown field", path=field)
 
 
 def _entry_faults(lock: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -35,13 +35,18 @@ class Report:
             message: reads on after the path.
             about: the part of the document whose absence it claims.
         """
-        if about and any(_overlap(about, unread) for unread in self.unread):
-            return
-        self.note(self.document.fault(path, message))
+        if self._was_read(about):
+            self.note(self.document.fault(path, message))
 
-    def add_in(self, file: str, line: int, message: str, path: str = "") -> None:
+    def add_in(
+        self, file: str, line: int, message: str, *, path: str = "", about: Path = ()
+    ) -> None:
         """Note a fault of another file."""
-        self.note(Fault(file, path, line, message))
+        if self._was_read(about):
+            self.note(Fault(file, path, line, message))
+
+    def _was_read(self, about: Path) -> bool:
+        return not (about and any(_overlap(about, unread) for unread in self.unread))
 
     def note(self, fault: Fault) -> None:
         if fault not in self.faults:

@@ -48,7 +48,7 @@ def _check_references(report: Report) -> set[str]:
             continue
         message = f"there is no secret {name!r}{known_names(name, report.spec.secrets)}"
         if file:
-            report.add_in(file, line, message)
+            report.add_in(file, line, message, about=(*SECRETS, name))
         else:
             report.add(path, message, about=(*SECRETS, name))
     return used

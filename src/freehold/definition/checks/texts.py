@@ -140,17 +140,12 @@ def _check_template(
         known = known_names(undeclared, sorted(TEMPLATE_NAMES))
         report.add_in(template, _line_of(tree, undeclared), f"there is no {undeclared!r}{known}")
     for knob, line in _attributes(tree, "knobs"):
-        if knob not in report.spec.knobs and not _is_unread(report, knob):
-            known = known_names(knob, report.spec.knobs)
-            report.add_in(template, line, f"there is no knob {knob!r}{known}")
+        if knob not in report.spec.knobs:
+            told = f"there is no knob {knob!r}{known_names(knob, report.spec.knobs)}"
+            report.add_in(template, line, told, about=(*KNOBS, knob))
     _check_placeholders(report, template, source)
     if len(report.faults) == before:
         _try_template(report, environment, template, samples)
-
-
-def _is_unread(report: Report, knob: str) -> bool:
-    place: Path = (*KNOBS, knob)
-    return any(place[: len(path)] == path for path in report.unread)
 
 
 def _try_template(
