@@ -81,7 +81,9 @@ def _manner_of(manner: Manner) -> dict[str, Any]:
     try:
         timeout_s = parse_duration(manner.timeout) if manner.timeout else None
     except ValueError as error:
-        raise DefinitionError(f"cannot use --timeout: {error}") from error
+        raise DefinitionError(
+            f"cannot use --timeout: {error}", next_command="the same command with --timeout 10m"
+        ) from error
     return {"dry_run": False, "timeout_s": timeout_s, "project": manner.project}
 
 

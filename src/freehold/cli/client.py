@@ -21,6 +21,7 @@ Json = Any
 Say = Callable[[str], None]  # a line for the person who waits, on stderr
 
 _SILENCE_S = 60.0  # planning an install measures disks and memory; nothing takes longer
+_DEAF_S = 5.0
 _STREAM_SILENCE_S = 45.0  # three of the empty lines that keep a stream alive
 
 
@@ -64,22 +65,27 @@ class Client:
             answer.close()
 
     def _exchange(
-        self, method: str, target: str, body: bytes = b"", timeout_s: float | None = _SILENCE_S
+        self, method: str, target: str, body: bytes = b"", timeout_s: float = _SILENCE_S
     ) -> wire.Answer:
         for attempt in (1, 2, 3):
             try:
-                answer = wire.exchange(self.socket, method, target, body, timeout_s=timeout_s)
+                answer = wire.exchange(
+                    self.socket,
+                    method,
+                    target,
+                    body,
+                    timeout_s=timeout_s,
+                    is_worth_waiting=self._is_alive,
+                )
             except (FileNotFoundError, ConnectionRefusedError) as error:
                 if self._begin is None or attempt == 3:
                     raise _absent() from error
                 self._begin("")
-            except TimeoutError as error:
-                if self._begin is None or attempt == 3 or not self._is_deaf():
-                    raise _lost(method, target) from error
-                self._begin("it does not answer")
             except (OSError, ValueError) as error:
+                if isinstance(error, wire.DeafError) and self._begin:
+                    self._begin("it does not answer")
                 # A request that changes something is never sent twice: it may have been stored.
-                if method != "GET" or attempt == 3:
+                if method != "GET" or self._begin is None or attempt == 3:
                     raise _lost(method, target) from error
             else:
                 if answer.status >= 400:
@@ -87,14 +93,15 @@ class Client:
                 return answer
         raise AssertionError("unreachable")
 
-    def _is_deaf(self) -> bool:
+    def _is_alive(self) -> bool:
+        """A daemon that is busy still says its version; one that is frozen does not."""
         try:
-            wire.exchange(self.socket, "GET", "/v1/version", timeout_s=10.0).close()
+            wire.exchange(self.socket, "GET", "/v1/version", timeout_s=_DEAF_S).close()
         except TimeoutError:
-            return True
-        except OSError:
             return False
-        return False
+        except OSError:
+            return True  # it is going or gone, which the exchange itself will notice
+        return True
 
 
 def connected(say: Say, *, start: bool = True) -> Client:

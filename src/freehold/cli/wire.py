@@ -8,17 +8,23 @@ chunks or by the end of the connection.
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BufferedReader
 
 _LONGEST_LINE = 1 << 16
+_PATIENCE_S = 5.0
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
 
 class BrokenAnswerError(OSError):
     """The peer went away in the middle of its answer, or speaks something else."""
+
+
+class DeafError(TimeoutError):
+    """The peer accepts connections and does not answer: it is frozen."""
 
 
 class Answer:
@@ -27,8 +33,12 @@ class Answer:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._file: BufferedReader = connection.makefile("rb")
-        self.status = self._read_status()
-        self.headers = self._read_headers()
+        try:
+            self.status = self._read_status()
+            self.headers = self._read_headers()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         self._file.close()
@@ -113,12 +123,19 @@ def listening_pid(path: str) -> int:
 
 
 def exchange(
-    path: str, method: str, target: str, body: bytes = b"", *, timeout_s: float | None
+    path: str,
+    method: str,
+    target: str,
+    body: bytes = b"",
+    *,
+    timeout_s: float,
+    is_worth_waiting: Callable[[], bool] = lambda: True,
 ) -> Answer:
     """Send one request; return when the head of its answer is there.
 
     Args:
-        timeout_s: longest silence of the peer; None waits for ever (streams).
+        timeout_s: longest silence of the peer.
+        is_worth_waiting: asked every few seconds of silence before the first word.
 
     Raises:
         OSError: nobody listens; TimeoutError: silence; BrokenAnswerError: an answer cut short.
@@ -129,7 +146,22 @@ def exchange(
     connection = open_socket(path, timeout_s)
     try:
         connection.sendall(f"{head}\r\n".encode("ascii") + body)
+        _await_first_word(connection, timeout_s, is_worth_waiting)
         return Answer(connection)
     except BaseException:
         connection.close()
         raise
+
+
+def _await_first_word(
+    connection: socket.socket, timeout_s: float, is_worth_waiting: Callable[[], bool]
+) -> None:
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    waited = 0.0
+    while not poll.poll(min(_PATIENCE_S, timeout_s - waited) * 1000):
+        waited += _PATIENCE_S
+        if waited >= timeout_s:
+            raise TimeoutError("no answer")
+        if not is_worth_waiting():
+            raise DeafError("no answer to anything")

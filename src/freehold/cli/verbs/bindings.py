@@ -32,7 +32,7 @@ Examples:
   freehold bind orders my-app -o json
 
 \b
-The folder holds one file per entry (servicebinding.io), readable by you alone:
+The folder holds one file per entry (servicebinding.io), readable by you only:
 username, password, hosts, ca.crt, … Binding twice changes nothing.
 """,
 )

@@ -75,8 +75,8 @@ Examples:
   freehold stop orders --dry-run
 
 \b
-Stopping never waits for health: it is also the way out of a stuck service. The
-data stays; freehold start brings the service back as it was.
+Stopping never waits for health: it is also the way out of a stuck service.
+The data stays; freehold start brings the service back as it was.
 """,
 )
 def stop(
@@ -123,7 +123,7 @@ Examples:
   freehold rebuild orders orders-node-1
 
 \b
-The member gets new volumes and takes its data from the others; the old volumes
+The member gets new volumes and takes its data from the others; the old ones
 are kept until purge. The old member never starts again.
 """,
 )
@@ -174,8 +174,8 @@ Examples:
   freehold uninstall orders --dry-run
 
 \b
-Members go, volumes and credentials stay: installing a service of the same name
-brings the data back. To remove the data too: freehold purge SERVICE
+Members go, volumes and credentials stay: installing a service of the same
+name brings the data back. To remove the data too: freehold purge SERVICE
 """,
 )
 def uninstall(

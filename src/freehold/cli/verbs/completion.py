@@ -54,7 +54,9 @@ Examples:
 """,
 )
 def completion(
-    shell: Annotated[Shell, typer.Argument(help="The shell to make it for.", show_default=False)],
+    shell: Annotated[
+        Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.", show_default=False)
+    ],
 ) -> None:
     """Print the completion script of a shell."""
     print(_SCRIPTS[shell], end="")

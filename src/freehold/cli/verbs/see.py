@@ -51,8 +51,8 @@ Examples:
   freehold status orders -o json
 
 \b
-A star after a member's state: it has not got its newest revision yet. PROBED is
-how long ago the state was measured; unknown is a state of its own.
+A star after a member's state: it has not got its newest revision yet. PROBED
+is how long ago the state was measured; unknown is a state of its own.
 """,
 )
 def status(

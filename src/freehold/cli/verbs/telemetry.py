@@ -118,7 +118,9 @@ def _moment(since: str) -> float | None:
     try:
         return time.time() - parse_duration(since)
     except ValueError as error:
-        raise DefinitionError(f"cannot use --since: {error}") from error
+        raise DefinitionError(
+            f"cannot use --since: {error}", next_command="the same command with --since 10m"
+        ) from error
 
 
 def _last(lines: Iterator[Any], tail: int | None, *, follow: bool) -> Iterable[Any]:
