@@ -6,16 +6,17 @@ Rules, strongest first:
    member of a group never is.
 2. One rebuild at a time per group, until the new incarnation has been ready once.
 3. Stop, then retire with the death certificate in hand; making and joining is membership's.
-4. The member itself need not be healthy: that is mostly why it is rebuilt.
+4. A stopped member that cannot be replaced yet is started: the others may need it.
+5. The member itself need not be healthy: that is mostly why it is rebuilt.
 """
 
 from __future__ import annotations
 
 from freehold.engine.desired import DesiredComponent, DesiredMember
 from freehold.engine.observed import ObservedMember, Reach, Retirement
-from freehold.engine.plan import Plan, Retire, Step, Stop, Wait
+from freehold.engine.plan import Plan, Retire, Start, Step, Stop, Wait
 from freehold.engine.situation import Situation, is_settled, is_stopped
-from freehold.foundation.member import Certificate
+from freehold.foundation.member import Certificate, Phase
 
 
 def plan_rebuild(situation: Situation) -> Plan:
@@ -35,10 +36,10 @@ def plan_rebuild(situation: Situation) -> Plan:
             what = _obstacle(situation, component, group, member, seen)
             if number:
                 what = f"{outdated[0][0].name} to be rebuilt first"
-            step = None if what else _next_step(situation, member, seen)
+            step = _help(situation, seen) if what else _next_step(situation, member, seen)
             if step is not None:
                 steps.append(step)
-            else:
+            if step is None or what:
                 waits.append(Wait(subject=member.name, what=what or "its software to end"))
     return Plan((tuple(steps),) if steps else (), tuple(waits))
 
@@ -66,6 +67,16 @@ def _obstacle(
     if ready < needed:
         return f"{needed} others of its group to be ready ({ready} are)"
     return ""
+
+
+def _help(situation: Situation, seen: ObservedMember) -> Step | None:
+    """Start a stopped member that cannot be replaced yet: the others may need it until then."""
+    if not is_stopped(seen) or not seen.initialised or seen.phase is Phase.FENCED:
+        return None
+    because = "is stopped, and cannot be replaced yet"
+    return Start(
+        service=situation.desired.service, member=seen.name, because=because, stamp=seen.restart
+    )
 
 
 def _next_step(situation: Situation, member: DesiredMember, seen: ObservedMember) -> Step | None:

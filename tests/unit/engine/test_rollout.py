@@ -157,3 +157,14 @@ def test_the_only_member_is_never_rebuilt():
     assert planned(order, sight(member(order, 0))) == (
         "db-node-0: waits for a second member: nobody could fill the only one again"
     )
+
+
+def test_a_stopped_member_that_cannot_be_replaced_yet_helps_the_others():
+    order = THREE.but(rebuild={"db-node-0": 1, "db-node-1": 1})
+    stopped = [member(order, n, **STOPPED) for n in (0, 1)]
+    assert planned(order, sight(*stopped, member(order, 2))) == (
+        "1. start db-node-0: is stopped, and cannot be replaced yet\n"
+        "1. start db-node-1: is stopped, and cannot be replaced yet\n"
+        "db-node-0: waits for 2 others of its group to be ready (1 are)\n"
+        "db-node-1: waits for db-node-0 to be rebuilt first"
+    )
