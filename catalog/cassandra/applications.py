@@ -25,13 +25,15 @@ def user(member: Member, arguments: Arguments) -> Answer:
     if name in _RESERVED or name.startswith("system") or not _NAME.fullmatch(name):
         return Failed(f"{name!r} is not a name an application may have here")
     with cluster.administer(member) as session:
+        view = cluster.look(cluster.jolokia(member))
         if arguments["wanted"] == "absent":
             session.run(f"DROP ROLE IF EXISTS {cql.identifier(name)}")
+            cluster.forget_logins(member, view.live)
             return Done({"user": name})
-        view = cluster.look(cluster.jolokia(member))
         _make_keyspace(cluster.Admin(member, session, view.live), name)
         _make_role(session, member, name, member.secrets[str(arguments["secret"])])
         session.run(f"GRANT ALL PERMISSIONS ON KEYSPACE {name} TO {cql.identifier(name)}")
+        cluster.forget_logins(member, view.live)
     return Done({"user": name, "keyspace": name})
 
 

@@ -158,3 +158,11 @@ def set_copies(admin: Admin, wanted: int) -> None:
     for keyspace, options in replication(admin.session).items():
         if keyspace in OURS and copies(options) != wanted:
             admin.spread(keyspace, wanted)
+
+
+def forget_logins(member: Member, live: frozenset[str]) -> None:
+    """Make every live member look up logins and rights anew: a change of them counts at once."""
+    for address in live:
+        asked = Jolokia(address, member.secrets["control"])
+        for cache in ("CredentialsCache", "RolesCache", "PermissionsCache"):
+            asked.run("invalidate", mbean=f"org.apache.cassandra.auth:type={cache}")

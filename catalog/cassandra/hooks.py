@@ -66,6 +66,7 @@ def formed(member: Member, _arguments: Arguments) -> Answer:
             f"ALTER ROLE {_DEFAULT} WITH SUPERUSER = false AND LOGIN = false "
             f"AND PASSWORD = {cql.literal(secrets.token_urlsafe(32))}"
         )
+        cluster.forget_logins(member, view.live)
         if intruder := _third_role(session):
             return Failed(intruder)
         _make_check_place(admin)  # last: it is the mark that all of this was done
@@ -162,3 +163,15 @@ leave = _patient(membership.leave)
 members_changed = _patient(membership.members_changed)
 clean_up = _patient(membership.clean_up)
 user = _patient(applications.user)
+
+
+def metrics(member: Member, _arguments: Arguments) -> dict[str, float]:
+    """Count the members of the ring, and those of them that this one sees down.
+
+    Cassandra's own UnreachableNodes also names, for three days, every member that has left.
+    """
+    view = cluster.look(cluster.jolokia(member))
+    return {
+        "ring_members": float(len(view.joined)),
+        "unreachable_members": float(len(view.joined - view.live)),
+    }

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import cluster
 import cql
@@ -15,6 +19,7 @@ from freehold.agent.hook import Arguments, Done, Failed, Member, Progress
 Answer = Done | Progress | Failed
 
 _A_CALL_S = 6.0  # of the 10 s a call may last
+_GOSSIP_S = 4.0  # after so long the others know of a member that had joined
 _COMPACT = "org.apache.cassandra.db:type=CompactionManager"
 _CLEANUP = "forceKeyspaceCleanup(java.lang.String,[Ljava.lang.String;)"
 _REPAIR = "repairAsync(java.lang.String,java.util.Map)"
@@ -45,9 +50,9 @@ def leave(member: Member, _arguments: Arguments) -> Answer:
         view = cluster.look(asked) if member.main_pid else None
     except (OSError, JolokiaError):
         view = None
-    if view is None or view.mode == "STARTING":
-        return _leave_unseen(member)
-    if view.mode in ("DECOMMISSIONED", "JOINING", "JOINING_FAILED"):
+    if view is None or view.mode in ("STARTING", "JOINING", "JOINING_FAILED"):
+        return _withdraw(member)
+    if view.mode == "DECOMMISSIONED":
         return Done()
     if view.mode == "LEAVING":
         return Progress("hands its rows to the others", again_s=1.0)
@@ -56,14 +61,34 @@ def leave(member: Member, _arguments: Arguments) -> Answer:
     return _hand_over(member, asked, view)
 
 
-def _leave_unseen(member: Member) -> Answer:
-    """Its JVM does not serve: the others know whether it ever was, or still is, in the ring."""
+def _withdraw(member: Member) -> Answer:
+    """It does not serve: never joined, or restarting. See that one which never joined never will.
+
+    Done must stay true even when nobody acts on it for hours, and a member that is still joining
+    would own rows by then. So a file takes the place of its data folder (no Cassandra starts over
+    that), its process is killed, and only when the others still do not know it is it gone. Its
+    volumes hold nothing but copies, and nobody may use them again.
+    """
     others = cluster.look_from_others(member)
     if others is None:
         raise NotYet("another member that answers")
-    if member.advertise not in others.joined:
-        return Done()
-    raise NotYet("this member to run: it still owns rows")
+    data = Path(member.volumes["data"]) / "data"
+    aside = data.with_name("data.withdrawn")
+    if member.advertise in others.joined:
+        if data.is_file():  # it was quicker: it owns rows, and has to hand them over
+            data.unlink()
+            aside.rename(data)
+        raise NotYet("this member to run: it still owns rows")
+    if not data.is_file():
+        if data.exists():
+            data.rename(aside)
+        data.touch()
+    if member.main_pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(member.main_pid, signal.SIGKILL)
+    if time.time() - data.stat().st_mtime < _GOSSIP_S:
+        return Progress("makes sure that it never joins", again_s=0.5)
+    return Done()
 
 
 def _hand_over(member: Member, asked: Jolokia, view: cluster.View) -> Answer:
@@ -101,7 +126,7 @@ def members_changed(member: Member, _arguments: Arguments) -> Answer:
         raise NotYet("a member to finish joining or leaving")
     members = len(view.joined)
     with cluster.administer(member) as session:
-        if _owes_repair(session):
+        if members > 1 and _owes_repair(session):
             return _repair_logins(asked)
         held = cluster.copies(cluster.replication(session)["system_auth"])
         cluster.set_copies(cluster.Admin(member, session, view.live), min(members, held + 1))
