@@ -17,6 +17,8 @@ from msgspec.structs import replace
 from freehold.agent.probes import Prober, Verdict
 from freehold.foundation.member import MemberSpec, Place, Probe
 
+SETTLED_S = 0.5  # without any probe: what has run so long counts as ready
+
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
     """A probe's history since the software's last start. Times are monotonic seconds."""
@@ -76,18 +78,21 @@ class Health:
         self._tasks: list[asyncio.Task[None]] = []
         self._counts: dict[str, Count] = {}
         self._has_ready_probe = False
+        self._began_at = 0.0
         self._probed: tuple[MemberSpec, Place] | None = None
 
     def begin(self, spec: MemberSpec, place: Place, *, ran_s: float = 0.0) -> None:
         """Start probing; ``ran_s``: how long an adopted process has run already."""
         self.end()
+        self._began_at = time.monotonic() - ran_s
+        if spec.ready is None and spec.alive is None:
+            asyncio.get_running_loop().call_later(SETTLED_S, self._changed)
         self._probed = (spec, place)
-        started_at = time.monotonic() - ran_s
         probes = {"alive": spec.alive, "ready": spec.ready, "role": spec.role}
         self._has_ready_probe = spec.ready is not None
         for name, probe in probes.items():
             if probe is not None:
-                self._counts[name] = Count(started_at=started_at)
+                self._counts[name] = Count(started_at=self._began_at)
                 loop = self._loop(name, probe)
                 self._tasks.append(asyncio.create_task(loop))
 
@@ -119,8 +124,11 @@ class Health:
         if self._probed is None:
             return None
         if self._has_ready_probe:
-            return self._counts["ready"].verdict
-        return self.alive if "alive" in self._counts else True
+            ready = self._counts["ready"].verdict
+            return ready and self.alive is not False
+        if "alive" in self._counts:
+            return self.alive
+        return True if time.monotonic() - self._began_at >= SETTLED_S else None
 
     @property
     def probed_age_s(self) -> float | None:

@@ -59,12 +59,12 @@ async def serve_connection(
                     status=413,
                     body=b'{"error":"RefusedError","message":"cannot take a body so large","next_command":""}',
                 )
-                await _send(connection, writer, response, "GET")
+                await _send(connection, reader, writer, response, method="GET")
                 return
             if request is None:
                 return
             response = await handler(request)
-            await _send(connection, writer, response, request.method)
+            await _send(connection, reader, writer, response, method=request.method)
             if response.afterwards is not None:
                 response.afterwards()
             if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
@@ -103,7 +103,12 @@ async def _read_request(connection: h11.Connection, reader: asyncio.StreamReader
 
 
 async def _send(
-    connection: h11.Connection, writer: asyncio.StreamWriter, response: Response, method: str
+    connection: h11.Connection,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    response: Response,
+    *,
+    method: str,
 ) -> None:
     headers = [("content-type", response.content_type)]
     if response.stream is None:
@@ -114,11 +119,33 @@ async def _send(
         if method != "HEAD":
             writer.write(connection.send(h11.Data(data=response.body)) or b"")
     else:
-        async for piece in response.stream:
+        async for piece in _until_gone(response.stream, reader):
             writer.write(connection.send(h11.Data(data=piece)) or b"")
             await writer.drain()
     writer.write(connection.send(h11.EndOfMessage()) or b"")
     await writer.drain()
+
+
+async def _until_gone(
+    stream: AsyncIterator[bytes], reader: asyncio.StreamReader
+) -> AsyncIterator[bytes]:
+    """Pass a stream on until it ends, or its reader closes: a quiet stream never meets an error."""
+    gone = asyncio.ensure_future(reader.read(1))
+    following: asyncio.Future[bytes] | None = None
+    try:
+        while True:
+            following = asyncio.ensure_future(anext(stream))
+            await asyncio.wait({gone, following}, return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                return
+            try:
+                yield following.result()
+            except StopAsyncIteration:
+                return
+    finally:
+        gone.cancel()
+        if following is not None:
+            following.cancel()
 
 
 def _parse_query(text: str) -> dict[str, str]:

@@ -115,6 +115,10 @@ class Keeper:
         self.child = None
         self._note_end(note, restarted=False)
 
+    def note(self, running: Running) -> None:
+        """Note that the same process runs with other files now."""
+        self._set(replace(self.life, running=running))
+
     def forgive(self) -> None:
         """Start again at once: something that may be the cure has changed."""
         self._streak = Streak()

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import signal
 import sys
 from typing import NoReturn
@@ -53,6 +54,8 @@ def _drop(uid: int, gid: int) -> None:
 
 def _become(options: dict[str, str], argv: list[str]) -> NoReturn:
     os.umask(0o077)
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     if "--uid" in options:
         _drop(int(options["--uid"]), int(options.get("--gid", options["--uid"])))
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them; the software must not

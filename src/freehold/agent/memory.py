@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from msgspec.structs import replace
@@ -39,7 +40,9 @@ class Memory:
     def target(self) -> tuple[MemberSpec, Place]:
         """Return what shall run: what was accepted, or the last good when that was given up."""
         if self.state.given_up and self.state.given_up == self.spec.revision and self.good:
-            return self.good.spec, self.good.place
+            # Its own software, but today's addresses: members may have moved since.
+            place = dataclasses.replace(self.place, software=self.good.place.software)
+            return self.good.spec, place
         return self.spec, self.place
 
     def accept(self, spec: MemberSpec | None, place: Place | None, orders: Orders | None) -> bool:

@@ -111,22 +111,30 @@ def listener_of(address: str, port: int) -> str:
     return ""
 
 
-def holder_of(path: str) -> str:
-    """Return who has the file ``path`` open: "java (pid 12)", "" when nobody seems to."""
+def holders_of(path: str) -> list[int]:
+    """Return who has the file ``path`` open, the agent itself left out."""
     try:
         wanted = os.stat(path)  # noqa: PTH116
     except OSError:
-        return ""
-    for pid in pids():
-        if pid == os.getpid():
-            continue
-        try:
-            for descriptor in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
-                if os.path.samestat(wanted, os.stat(f"/proc/{pid}/fd/{descriptor}")):  # noqa: PTH116
-                    return describe(pid)
-        except OSError:
-            continue
-    return ""
+        return []
+    return [pid for pid in pids() if pid != os.getpid() and _has_open(pid, wanted)]
+
+
+def uid_of(pid: int) -> int | None:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid  # noqa: PTH116
+    except OSError:
+        return None
+
+
+def _has_open(pid: int, wanted: os.stat_result) -> bool:
+    try:
+        for descriptor in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
+            if os.path.samestat(wanted, os.stat(f"/proc/{pid}/fd/{descriptor}")):  # noqa: PTH116
+                return True
+    except OSError:
+        return False
+    return False
 
 
 def describe(pid: int) -> str:

@@ -172,6 +172,14 @@ class Processes:
             await asyncio.sleep(pause)
             pause = min(0.1, pause * 2)
 
+    async def kill_holders(self, lock: str, uid: int) -> None:
+        """SIGKILL what runs as ``uid`` and has the lock open."""
+        for pid in proc.holders_of(lock):
+            found = proc.stat(pid)
+            if found is not None and proc.uid_of(pid) == uid:
+                kill_exactly(pid, found.ticks, signal.SIGKILL)
+        await asyncio.sleep(0.05)
+
     def _strays(self) -> set[int]:
         """Return the agent's own children that it never started and that carry no tag."""
         agent = os.getpid()

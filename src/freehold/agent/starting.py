@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 
 from freehold.agent import proc
@@ -19,13 +20,30 @@ async def obstacle(spec: MemberSpec, place: Place, processes: Processes) -> str:
     certificate = certificate_of(lock)
     if certificate is Certificate.HELD:
         await processes.kill_all("main", within_s=5.0)
+        if place.uid is not None and os.geteuid() == 0:
+            # Only this service's software runs as its account: what holds the lock is ours,
+            # even when it has written over its own tag, as some engines do.
+            await processes.kill_holders(lock, place.uid)
         certificate = certificate_of(lock)
     if certificate is Certificate.HELD:
-        holder = proc.holder_of(lock)
-        return "an earlier process of it still lives" + f": {holder}" * bool(holder)
+        holders = ", ".join(proc.describe(pid) for pid in proc.holders_of(lock)[:3])
+        return "an earlier process of it still lives" + f": {holders}" * bool(holders)
     if certificate is Certificate.UNKNOWN:
         return f"alive.lock cannot be reached in {place.folder}"
-    return taken_listener(spec, place)
+    return _no_account(spec, place) or taken_listener(spec, place)
+
+
+def _no_account(spec: MemberSpec, place: Place) -> str:
+    """Software that looks its own user up fails strangely without a passwd line: say it here."""
+    if not spec.account_named or place.uid is None or os.geteuid() != 0:
+        return ""
+    import pwd  # noqa: PLC0415
+
+    try:
+        pwd.getpwuid(place.uid)
+    except KeyError:
+        return f"its software needs a user name for uid {place.uid}, and this machine has none"
+    return ""
 
 
 def taken_listener(spec: MemberSpec, place: Place) -> str:

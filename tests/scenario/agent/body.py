@@ -1,3 +1,4 @@
+# ruff: noqa: T201, PTH110, PTH123, SIM105, SIM115, PLW0603  a program of its own: small, quick to start
 """The software of the tests: a tiny HTTP server with vices, by option.
 
 body.py ADDRESS PORT [ignore-term] [child] [crash] [slow-start] [flood] [conf=FILE] [exit-unless=TEXT]

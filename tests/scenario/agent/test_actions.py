@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from agent_bench import Bench, eventually, lives
@@ -215,8 +216,7 @@ def test_hooks_run_as_the_account_with_secrets_that_appear_nowhere(
 
 def _read(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return Path(path).read_bytes()
     except OSError:
         return b""
 

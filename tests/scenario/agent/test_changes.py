@@ -235,7 +235,7 @@ def test_requests_that_are_wrong_get_a_4xx_and_change_nothing(member: Bench) -> 
         writer.write(b"PUT /v1/orders HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n{x}")
         assert b"cannot read the request" in await reader.read(4096)
         writer.close()
-        with pytest.raises(PermanentFault, match="no main.py"):
+        with pytest.raises(PermanentFault, match=r"no main\.py"):
             await member.client.replace("/nowhere")
         with pytest.raises(RefusedError, match="cannot become"):
             await member.client.order(spec=replace(member.spec, name="other"))

@@ -106,7 +106,9 @@ def test_no_start_while_a_stranger_holds_the_certificate(member: Bench) -> None:
             "fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); time.sleep(60)"
         )
         lock = str(member.folder / "alive.lock")
-        holder = subprocess.Popen([sys.executable, "-c", code, lock], stdout=subprocess.PIPE)
+        holder = subprocess.Popen(  # noqa: ASYNC220
+            [sys.executable, "-c", code, lock], stdout=subprocess.PIPE
+        )
         try:
             assert holder.stdout is not None
             holder.stdout.readline()
