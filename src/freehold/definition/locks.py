@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -48,5 +49,11 @@ def names_in_folder(lock: Mapping[str, Any], folder: str) -> list[str]:
 def names_of(version: Version, files: Mapping[str, bytes], folder: str) -> list[str]:
     """Return what a template's ``software(folder)`` sees: the same on every platform (lint checks)."""
     for path in lock_paths(version, files).values():
-        return names_in_folder(json.loads(files[path]), folder)
+        return list(_names(files[path], folder))
     return []
+
+
+@functools.lru_cache(maxsize=64)
+def _names(lock: bytes, folder: str) -> tuple[str, ...]:
+    """A template asks for every member, at every rendering; a lock is 100 entries long."""
+    return tuple(names_in_folder(json.loads(lock), folder))

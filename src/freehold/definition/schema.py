@@ -274,7 +274,9 @@ class Component(_Value, frozen=True, kw_only=True):
     )  # role -> how many members play it
     leader: str = ""  # which of roles leads: last in a rollout, after a switchover
     down_at_once: int | str = 1  # per group, by our own acts
-    quorum: int | str = "${component.members / 2 + 1}"  # members that must stay ready
+    quorum: int | str = (
+        "${component.members / component.groups / 2 + 1}"  # members that must stay ready
+    )
     first_start: Literal["parallel", "ordered"] = "parallel"
     joins: Literal["one-by-one", "parallel"] = "one-by-one"  # later members
     start_after: list[Name] = field(default_factory=list)  # components that must be ready first

@@ -21,7 +21,7 @@ from freehold.foundation.errors import DefinitionError, Fault
 from freehold.foundation.quantities import parse_bytes
 
 _KEPT = 16  # compiled packages; a daemon has few, a test run many
-_environments: OrderedDict[str, jinja2.Environment] = OrderedDict()
+_environments: OrderedDict[str, tuple[Mapping[str, bytes], jinja2.Environment]] = OrderedDict()
 
 
 def render_template(package: Package, path: str, context: Mapping[str, Any]) -> str:
@@ -62,14 +62,12 @@ def _place(error: BaseException, path: str) -> tuple[str, int]:
 
 def environment_of(files: Mapping[str, bytes], digest: str) -> jinja2.Environment:
     """Return the environment of the package with this digest: its templates compile once."""
-    if not digest:
-        return new_environment(files)
-    known = _environments.get(digest)
-    if known is not None:
+    kept = _environments.get(digest)
+    if kept is not None and kept[0] == files:  # a digest made by hand may lie
         _environments.move_to_end(digest)
-        return known
+        return kept[1]
     made = new_environment(files)
-    _environments[digest] = made
+    _environments[digest] = (files, made)
     if len(_environments) > _KEPT:
         _environments.popitem(last=False)
     return made

@@ -72,13 +72,13 @@ def test_any_value_anywhere_is_taken_or_told_with_its_place(changes):
         assert fault.message
         assert fault.file in files
         assert fault.line >= 1 or fault.file != "service.yaml" or not fault.path
-    try:
-        package = load_package(files, "x")
-    except DefinitionError as error:
-        assert error.faults == faults != ()
-    else:
-        assert faults == ()
-        assert msgspec.convert(msgspec.to_builtins(package.definition), ServiceDefinition) == package.definition  # fmt: skip
+    if faults:
+        with pytest.raises(DefinitionError) as caught:
+            load_package(files, "x")
+        assert caught.value.faults == faults
+        return
+    definition = load_package(files, "x").definition
+    assert msgspec.convert(msgspec.to_builtins(definition), ServiceDefinition) == definition
 
 
 @settings(max_examples=40, deadline=None)

@@ -173,6 +173,13 @@ def test_a_lock_is_told_with_its_entry(lock, path, message):
     assert found[0].file == "locks/1/linux-x86_64.json"
 
 
+def test_a_snippet_is_told_with_its_line_and_never_gets_the_password():
+    text = SERVICE.replace("  check: {action", "  binding: {type: x, endpoint: api, user_action: check, snippets: {python: s.j2}}\n  check: {action")  # fmt: skip
+    files = {**tiny(service_yaml=text), "s.j2": b"{{ host }}\n{{ password }}\n"}
+    assert told(files)[0].startswith("s.j2:2: (document): a snippet has no 'password'")
+    assert told({**files, "s.j2": b"{{ host }"}) != []
+
+
 def test_hooks_are_read_and_never_run():
     faults = told(tiny(hooks_py="def check(member)\n"))
     assert faults == ["hooks.py:1: (document): is not Python: expected ':'"]

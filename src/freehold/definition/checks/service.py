@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 
+import jinja2
+import jinja2.meta
+from jinja2 import nodes
+
 from freehold.definition.checks.report import Report, known_names
 from freehold.definition.document import Path
+from freehold.definition.templates import parsed
 
 VERBS = frozenset(
     {"install", "scale", "start", "stop", "restart", "upgrade", "rollback", "finalize", "backup"}
@@ -15,6 +20,11 @@ WELL_KNOWN = frozenset({"leave", "check", "user", "role", "switchover"})
 _BINDING_TEXT = re.compile(
     r"user|password|secret:password|application|service|site|folder|ca|host|port|hosts|addresses|version"
     r"|endpoint\.[a-z][-a-z0-9]*\.(host|port|hosts|addresses)|knobs\.[a-z][a-z0-9_]*"
+)
+# A snippet is shown to people: it names the file of the password, never the password.
+SNIPPET_NAMES = frozenset(
+    {"user", "application", "service", "site", "folder", "ca", "host", "port", "hosts"}
+    | {"addresses", "version", "endpoint", "knobs"}
 )
 _PLACEHOLDER = re.compile(r"(?<!\$)\$\{([^}]*)\}")
 
@@ -108,11 +118,25 @@ def _check_binding(report: Report) -> None:
     if binding.user_action:
         _needs_action(report, binding.user_action, (*path, "user_action"))
     for language, template in binding.snippets.items():
-        report.needs_file((*path, "snippets", language), template, "template")
+        if report.needs_file((*path, "snippets", language), template, "template"):
+            _check_snippet(report, template)
     for name, text in binding.entries.items():
         _check_binding_text(report, (*path, "entries", name), text)
     for number, text in enumerate(binding.client):
         _check_binding_text(report, (*path, "client", number), text)
+
+
+def _check_snippet(report: Report, template: str) -> None:
+    try:
+        tree = parsed(report.files[template].decode(), template)
+    except (jinja2.TemplateSyntaxError, UnicodeDecodeError) as error:
+        line = getattr(error, "lineno", 0)
+        report.add_in(template, line, getattr(error, "message", None) or "is not UTF-8 text")
+        return
+    for name in sorted(jinja2.meta.find_undeclared_variables(tree) - SNIPPET_NAMES):
+        known = known_names(name, sorted(SNIPPET_NAMES))
+        line = next(node.lineno for node in tree.find_all(nodes.Name) if node.name == name)
+        report.add_in(template, line, f"a snippet has no {name!r}{known}")
 
 
 def _check_binding_text(report: Report, path: Path, text: str) -> None:

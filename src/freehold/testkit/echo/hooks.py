@@ -43,6 +43,8 @@ class Caller:
 
     def call(self, name: str, method: str, path: str, body: str = "", **headers: str) -> Any:
         """Return the answer. Raises OSError when nobody answers, Refused when not with 200."""
+        if name not in self._addresses:
+            raise Refused(f"{name} has no address yet")
         line = self._lines.get(name)
         if line is None:
             line = http.client.HTTPSConnection(
