@@ -38,9 +38,12 @@ def plan_repair(situation: Situation) -> Plan:
 
 
 def _is_at_rest(situation: Situation, member: ObservedMember) -> bool:
-    """A member that shall not run, and provably does not, needs no agent."""
-    return (
-        situation.desired.want is not Want.RUNNING
-        and is_stopped(member)
-        and member.certificate is Certificate.FREE
+    """A member that shall not run, and provably does not, needs no agent.
+
+    For a purge it need not even be known what it was told last: nothing of it is to be kept.
+    """
+    if situation.desired.want is Want.RUNNING or member.certificate is not Certificate.FREE:
+        return False
+    return is_stopped(member) or (
+        situation.desired.want is Want.PURGED and member.reach is Reach.GONE
     )

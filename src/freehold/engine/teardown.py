@@ -54,7 +54,8 @@ def plan_uninstall(situation: Situation) -> Plan:
     steps: list[Step] = []
     stopping = plan_stop(situation)
     for _, member in sorted(situation.observed.members.items()):
-        if is_stopped(member) and member.certificate is Certificate.FREE:
+        is_dead = situation.desired.want is Want.PURGED and member.reach is Reach.GONE
+        if (is_stopped(member) or is_dead) and member.certificate is Certificate.FREE:
             steps.append(
                 Retire(
                     service=situation.desired.service,

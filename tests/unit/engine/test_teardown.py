@@ -93,3 +93,13 @@ def test_nothing_is_retired_without_proof_that_nothing_of_it_lives():
     assert planned(PURGE, sight(member(PURGE, 0, **lost))) == (
         "db-node-0: waits for proof that nothing of it runs: its alive.lock cannot be reached"
     )
+
+
+def test_a_purge_needs_no_agent_where_provably_nothing_lives():
+    gone = {"reach": Reach.GONE, "phase": None, "certificate": Certificate.FREE}
+    assert planned(PURGE, sight(member(PURGE, 0, **gone))) == (
+        "1. retire db-node-0: the service is to be purged"
+    )
+    assert planned(UNINSTALL, sight(member(UNINSTALL, 0, **gone))) == (
+        "1. revive agent of db-node-0: its agent is gone"
+    )
