@@ -183,11 +183,15 @@ def basic(user: str, password: str) -> str:
     return "Basic " + b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
 
 
-def unreachable(address: Address, error: Exception) -> TransientFault:
-    cause = str(error) or type(error).__name__
+def unreachable(address: Address, error: Exception) -> TransientFault | PermanentFault:
+    """Turn a network error into a fault; a certificate that is not trusted stays so."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        cause = f"its certificate is not trusted ({error.verify_message})"
-    return TransientFault(f"cannot reach {address.host}: {cause}")
+        client = "pip config set global.cert FILE" if address.kind == "pypi" else ""
+        return PermanentFault(
+            f"cannot reach {address.host}: its certificate is not trusted ({error.verify_message})",
+            next_command=client or "export SSL_CERT_FILE=FILE",
+        )
+    return TransientFault(f"cannot reach {address.host}: {str(error) or type(error).__name__}")
 
 
 def _proxy_headers(proxy: SplitResult) -> dict[str, str]:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import random
+import ssl
 import stat
 import zipfile
 from collections import deque
@@ -40,13 +41,16 @@ class Registry:
     reached: Event = field(default_factory=Event)  # set when an act has begun to hang
     files: list[LockedFile] = field(default_factory=list)
 
-    def start(self, host: str) -> None:
+    def start(self, host: str, context: ssl.SSLContext | None = None) -> None:
         bound = type("Bound", (Handler,), {"registry": self})
         self._server = ThreadingHTTPServer((host, 0), bound)
         self._server.daemon_threads = True
+        if context is not None:
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self._server.handle_error = lambda *_: None  # who does not trust us hangs up
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
-        self.url = f"http://{host}:{self._server.server_address[1]}"
+        self.url = f"http{'s' if context else ''}://{host}:{self._server.server_address[1]}"
 
     def stop(self) -> None:
         self.released.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections import deque
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 from misbehaving_registry import (
     HOST,
+    Handler,
     Registry,
     bytes_instead,
     cut_after,
@@ -126,12 +128,12 @@ def test_cuts_that_bring_something_each_time_never_run_out_of_tries(
 ):
     file = registry.jar("jar", 1_000_000)
 
-    def part(handler: object, content: bytes) -> None:
-        start = int((handler.headers.get("Range") or "bytes=0-")[6:-1])  # type: ignore[attr-defined]
+    def part(handler: Handler, content: bytes) -> None:
+        start = int((handler.headers.get("Range") or "bytes=0-")[6:-1])
         said = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
         rest = len(content) - start
-        handler.answer(206, content[start : start + 100_000], said, rest)  # type: ignore[attr-defined]
-        handler.close_connection = True  # type: ignore[attr-defined]
+        handler.answer(206, content[start : start + 100_000], said, rest)
+        handler.close_connection = True
 
     registry.act(file, *[part] * 8)
     fetch(registry, store)
@@ -142,6 +144,7 @@ def test_a_server_without_ranges_starts_again(registry: Registry, store: Store):
     file = registry.jar("jar")
     registry.act(file, cut_after(70_000), whole_whatever_was_asked)
     fetch(registry, store)
+    assert len(registry.asked_for(file)) == 2
     assert blobs(store) == {file.sha256}
 
 
@@ -187,6 +190,18 @@ def test_a_busy_registry_is_asked_again(registry: Registry, store: Store):
     registry.act(file, status(503), status(429))
     fetch(registry, store)
     assert len(registry.asked_for(file)) == 3
+
+
+def test_a_kept_connection_that_was_closed_meanwhile_costs_no_try(registry: Registry, store: Store):
+    def hang_up_afterwards(handler: Handler, content: bytes) -> None:
+        handler.serve(content)
+        handler.close_connection = True  # and no header that says so
+
+    wheel = registry.wheel("tool", b"content")
+    registry.acts["/simple/tool/"] = deque([hang_up_afterwards])
+    once = Patience(attempts=1)
+    fetch_files(registry.files, store, registry.registries, patience=once)
+    assert blobs(store) == {wheel.sha256}
 
 
 def test_a_refusal_is_final_and_says_who_refuses(registry: Registry, store: Store):

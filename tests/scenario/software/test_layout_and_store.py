@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 from misbehaving_registry import Registry, bytes_instead, hang_after, wheel_bytes
 
@@ -179,9 +180,7 @@ def test_an_archive_cannot_bring_its_own_marker(registry: Registry, store: Store
 
 
 def wheel_at_root(wheel):
-    from msgspec.structs import replace
-
-    return replace(wheel, into="")
+    return msgspec.structs.replace(wheel, into="")
 
 
 def test_a_half_made_tree_of_a_killed_process_is_swept_away(registry: Registry, store: Store):
@@ -222,13 +221,16 @@ def test_the_port_says_what_is_present_and_reports_progress(registry: Registry, 
 def test_a_cancelled_fetch_ends_at_once_and_can_be_repeated(registry: Registry, store: Store):
     jar = registry.jar("jar")
     registry.act(jar, hang_after(50_000))
-    software = LockedSoftware(store, platform="linux-x86_64", registries=registry.registries)
+    patient = lambda: registry.registries(timeout_s=300)  # noqa: E731
+    software = LockedSoftware(store, platform="linux-x86_64", registries=patient)
     thing = package({"1.0": registry.lock()})
 
     async def run() -> None:
         task = asyncio.create_task(software.fetch(thing, "1.0", lambda *_: None))
         await asyncio.to_thread(registry.reached.wait, 30)
         task.cancel()
+        done, _ = await asyncio.wait([task], timeout=20)
+        assert done
         with pytest.raises(asyncio.CancelledError):
             await task
         assert await software.present(thing) == frozenset()

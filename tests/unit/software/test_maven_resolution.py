@@ -130,6 +130,14 @@ def test_dependencies_of_a_parent_are_inherited():
     assert resolved(poms) == ["a:1", "root:1"]
 
 
+def test_what_a_pom_names_itself_stands_before_what_it_inherits():
+    poms = Poms(
+        root_1=parent("up") + deps(dep("a", "1")), up_1=deps(dep("b", "1")),
+        a_1=deps(dep("c", "1")), b_1=deps(dep("c", "2")), c_1="", c_2="",
+    )  # fmt: skip
+    assert resolved(poms) == ["a:1", "b:1", "c:1", "root:1"]
+
+
 def test_an_imported_bom_manages_what_the_pom_itself_leaves_open():
     bom = dep("bom", "1", "<type>pom</type><scope>import</scope>")
     poms = Poms(
