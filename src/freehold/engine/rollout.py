@@ -44,6 +44,11 @@ class _Group:
     turns: list[Step] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
 
+    @property
+    def most_down(self) -> int:
+        """At least one, or nothing could ever be restarted."""
+        return max(1, self.component.down_at_once)
+
 
 def plan_rollout(situation: Situation, before: Plan) -> Plan:
     """Return the turns that members may take now, beside the steps in ``before``."""
@@ -110,7 +115,7 @@ def _turns_of_the_down(group: _Group) -> None:
     for member in group.pending:
         if member.name not in group.down:
             continue
-        free = len(in_turn) + len(group.turns) < group.component.down_at_once
+        free = len(in_turn) + len(group.turns) < group.most_down
         unready_since = member.unready_since
         is_cure = (
             ready < group.component.quorum
@@ -133,7 +138,7 @@ def _turns_of_the_ready(group: _Group, obstacle: str) -> None:
     going = 0
     for member in up:
         least = min(component.quorum, group.established - 1)
-        fits = len(group.down) + going < component.down_at_once and ready - going - 1 >= least
+        fits = len(group.down) + going < group.most_down and ready - going - 1 >= least
         if obstacle or not fits:
             what = obstacle or _gate(group)
             group.waits.append(Wait(subject=member.name, what=what))

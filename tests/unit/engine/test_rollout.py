@@ -75,6 +75,12 @@ def test_the_only_member_restarts_and_the_plan_says_that_it_interrupts():
     assert text == "1. restart db-node-0: a restart was asked for; this interrupts the service"
 
 
+def test_a_definition_that_allows_nobody_down_still_gets_one_restart_at_a_time():
+    order = Order(parts=parts(down_at_once=0), restart="s1")
+    assert planned(order, sight(*all_ready(order))).startswith("1. restart db-node-0")
+    assert planned(order, sight(member(order, 0, **DOWN))).startswith("1. provision")
+
+
 def test_a_restart_taken_back_is_not_carried_out_again():
     order = LONE.but(restart="s1")
     assert planned(order, sight(member(order, 0, restart="s2"))) == ""
