@@ -51,7 +51,7 @@ class Answer:
             self.close()
 
     def lines(self) -> Iterator[bytes]:
-        """Yield each line as it arrives, without its end; blank ones are keep-alives."""
+        """Yield each line as it arrives, without its end; blank ones only keep the connection alive."""
         rest = b""
         try:
             for piece in self._pieces():

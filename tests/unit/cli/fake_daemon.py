@@ -6,7 +6,7 @@ import json
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,8 @@ class _Handler(BaseHTTPRequestHandler):
             raw = json.dumps(line).encode() + b"\n"
             self.wfile.write(b"%x\r\n%s\r\n" % (len(raw), raw))
             self.wfile.flush()
-        self.wfile.write(b"0\r\n\r\n")
+        with suppress(BrokenPipeError):  # the reader has had enough
+            self.wfile.write(b"0\r\n\r\n")
 
     def address_string(self) -> str:
         return "unix"
