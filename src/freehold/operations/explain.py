@@ -1,7 +1,7 @@
 """explain: a package's knobs, and every field of the definition format, as kubectl explains kinds.
 
-``explain cassandra`` lists its knobs, ``explain cassandra/memory`` is one of them,
-``explain cassandra/spec.components.stop`` is the field of the definition that authors write.
+``explain PACKAGE`` lists its knobs, ``explain PACKAGE/memory`` is one of them,
+``explain PACKAGE/spec.components.stop`` is the field of the definition that authors write.
 """
 
 from __future__ import annotations

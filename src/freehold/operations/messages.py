@@ -80,7 +80,7 @@ class PlanView(Struct, frozen=True, kw_only=True):
 
     service: str
     verb: str
-    summary: str  # "3 members of cassandra 5.0.9, 2.3 GiB memory, …"
+    summary: str  # "3 members of Software 1.2, 2.3 GiB memory, …"
     steps: list[StepView]
     warnings: list[str] = field(default_factory=list)
     memory_bytes: int = 0
