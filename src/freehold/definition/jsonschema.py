@@ -19,6 +19,51 @@ import msgspec
 from freehold.definition import schema
 
 _WORDS = {"string": "text", "integer": "whole number", "boolean": "true or false"}
+_HEAD = """\
+# service.yaml
+
+Every field of a definition. Generated from `src/freehold/definition/schema.py`; unknown fields are
+errors. The same as a [JSON Schema](service-definition.schema.json) for editors: begin the file with
+`# yaml-language-server: $schema=<its path>`. `freehold lint PATH` tells every fault at once.
+
+## What texts may say
+
+| where | what is filled in | by whom |
+|---|---|---|
+| any text of a component | `${…}`: CEL over `knobs`, `settings`, `member`, `component`, `members`, `founders`, `service`, `site`, `version`, `preset` | Freehold |
+| `when` | CEL, without `${}` | Freehold |
+| `rule` | CEL over `knobs` and `previous.knobs` (the wish before; such rules are silent at install) | Freehold |
+| any text of a component, any template | the placeholders below | the agent, beside the member |
+| a binding's `entries` and `client` | `${user}`, `${password}` (entries only), `${host}`, `${port}`, `${hosts}`, `${addresses}`, `${endpoint.NAME.hosts}`, `${ca}`, `${folder}`, … | at `bind` |
+
+CEL converts no types: `knobs.cpu * 2.0`, not `* 2`. Amounts of bytes are whole numbers, cores and durations (in
+seconds) are fractions. An item of `run` that is one `${…}` may give a list (one argument each) or
+nothing (no argument). `member` has `name`, `ordinal`, `group`, `component`, `incarnation`, `founder`
+and `replaces`; `component` has `name`, `members` and `groups`.
+
+| placeholder | value |
+|---|---|
+| `${bind}`, `${advertise}` | the address to listen on; the one that others use |
+| `${address:MEMBER}` | another member's address; it may change at any start |
+| `${failure_domain}` | members with the same one may be lost together |
+| `${volume.NAME}`, `${conf}`, `${run}`, `${secrets}` | folders of this member |
+| `${software}` | the laid-out software of its version, read-only |
+| `${secret:NAME}` | a secret's value: in files and HTTP calls, never in a command or an environment |
+| `${secret_file:NAME}` | path of a 0600 file with it; a certificate `tls` is `tls.key`, `tls.crt`, `tls.pem`, the CA `ca.crt` |
+| `${python}` | an interpreter that the member's account may run |
+| `$${` | a literal `${` |
+
+Templates are Jinja (sandboxed; an undefined name is an error) with the same names as values, and with the functions
+`software(folder)` (sorted file names of a folder of the lock), `address(member)`, `secret(name)`,
+`secret_file(name)`, `ring_tokens(ordinal, each=16, low, high)` and the filters `bytes`, `KiB`, `MiB`, `GiB`, `text`.
+
+## What a change costs
+
+A file's `changes` says what it takes for the software to see a new content: `live` (nothing), `reload`,
+`restart`. Commands, environments, versions, listeners, memory and CPU always cost a restart;
+probes, hooks, logs and metrics never do. Name peers only in `live` or `reload` files: a restart file that
+lists the members restarts all of them whenever one comes.
+"""
 _ID = "https://freehold.dev/schema/v1alpha1/service-definition.schema.json"
 
 
@@ -66,26 +111,11 @@ def _comments(source: str) -> Iterator[tuple[str, str]]:
 
 def reference_page() -> str:
     """Return docs/reference/service-definition.md: every field of every part."""
-    lines = [
-        "# service.yaml",
-        "",
-        "Every field of a definition. Generated from `src/freehold/definition/schema.py`; unknown fields are errors.",
-        "The same as a [JSON Schema](service-definition.schema.json) for editors: begin the file with",
-        "`# yaml-language-server: $schema=<its path>`.",
-        "",
-        "Texts between `${` and `}` are CEL over " + ", ".join(sorted(_context_names())) + ".",
-        "",
-    ]
+    lines = [_HEAD]
     for name, part in generated()["$defs"].items():
         if part.get("type") == "object":
             lines.extend(_section(name, part))
     return "\n".join(lines)
-
-
-def _context_names() -> Iterator[str]:
-    from freehold.definition.expressions import NAMES  # noqa: PLC0415  only the page needs it
-
-    return (f"`{name}`" for name in NAMES)
 
 
 def _section(name: str, part: dict[str, Any]) -> Iterator[str]:
