@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
@@ -23,12 +24,19 @@ from freehold.software.registries import Registries, registries_from
 from freehold.software.store import Store
 
 _SHOWN_EVERY_S = 0.1
+_MOST_KEPT = 256  # locks read, by package digest and version
 _NEVER_HERE = (DefinitionError, NotFoundError, RefusedError)  # no usable lock, so no tree
 
 
 def user_registries() -> Registries:
     """Return what this user's pip and Maven are set to."""
     return registries_from(os.environ, Path.home(), Path(sys.prefix))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    lock: Lock
+    digest: str
 
 
 class LockedSoftware:
@@ -54,14 +62,27 @@ class LockedSoftware:
         self._minor = minor or f"3.{sys.version_info.minor}"
         self._registries = registries
         self._patience = patience or Patience()
+        self._locks: dict[tuple[str, str], _Known] = {}
 
     def lock(self, package: Package, version: str) -> Lock:
         """Return the lock that counts on this machine; errors as in ``platforms.lock_for``."""
-        return lock_for(package, version, self._platform).for_python(self._minor)
+        return self._known(package, version).lock
+
+    def _known(self, package: Package, version: str) -> _Known:
+        key = (package.digest, version)
+        if key not in self._locks:  # asked at every observation of every service
+            if len(self._locks) >= _MOST_KEPT:
+                self._locks.clear()
+            self._locks[key] = self._read(package, version)
+        return self._locks[key]
+
+    def _read(self, package: Package, version: str) -> _Known:
+        lock = lock_for(package, version, self._platform).for_python(self._minor)
+        return _Known(lock, lock.digest)
 
     def tree_for(self, package: Package, version: str) -> Path:
         """Return where the software of a version lies, or will lie once it is fetched."""
-        return self.store.tree(self.lock(package, version).digest)
+        return self.store.tree(self._known(package, version).digest)
 
     def digests(self, package: Package, version: str) -> frozenset[str]:
         """Return what gc has to keep for a version: its tree, for whichever Python it was made."""
@@ -114,7 +135,7 @@ class LockedSoftware:
     ) -> Path:
         """Do the same in this thread; return the tree."""
         lock = self.lock(package, version)
-        if self.store.marker(lock.digest) is not None:
+        if self.store.is_laid_out(lock.digest):
             return self.store.tree(lock.digest)
         self.store.prepare()
         with self.store.in_use():
@@ -136,7 +157,7 @@ class LockedSoftware:
         return lay_out(lock, name, self.store)
 
     def _missing_bytes(self, lock: Lock) -> int:
-        if self.store.marker(lock.digest) is not None:
+        if self.store.is_laid_out(lock.digest):
             return 0
         return sum(file.size for file in self.store.missing(lock))
 
@@ -144,10 +165,10 @@ class LockedSoftware:
         found = set()
         for version in package.spec.versions:
             try:
-                lock = self.lock(package, version.version)
+                digest = self._known(package, version.version).digest
             except _NEVER_HERE:
                 continue
-            if self.store.marker(lock.digest) is not None:
+            if self.store.is_laid_out(digest):
                 found.add(version.version)
         return frozenset(found)
 

@@ -108,6 +108,10 @@ class Store:
             return None
         return marker if marker.digest == digest else None
 
+    def is_laid_out(self, digest: str) -> bool:
+        """Say whether there is a whole tree: its marker is the last thing written into it."""
+        return (self.tree(digest) / MARKER).is_file()
+
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Hold off gc while files are fetched and laid out."""

@@ -71,7 +71,7 @@ def test_what_publishes_no_checksum_is_not_locked(registry: Registry):
 
 def test_a_wheel_that_does_not_match_the_index_is_not_locked(registry: Registry):
     wheel = registry.wheel("tool", b"true")
-    registry.contents[f"/files/{wheel.file}"] = b"fals"
+    registry.contents[f"/files/{wheel.file}"] = b"lies"
     with pytest.raises(PermanentFault, match="the index says"):
         make_lock(version(Source(pypi="tool==1.0")), "linux-x86_64", registry.registries())
 

@@ -19,7 +19,7 @@ class Poms:
         if key not in self.texts:
             raise PermanentFault(f"cannot find {coordinate}")
         return (
-            '<project xmlns="http://maven.apache.org/POM/4.0.0"><groupId>g</groupId>'
+            '<project xmlns="urn:pom"><groupId>g</groupId>'
             f"<artifactId>{coordinate.artifact}</artifactId>{self.texts[key]}</project>"
         )
 
