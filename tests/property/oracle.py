@@ -110,6 +110,9 @@ def _judge_turns(
 
 def _judge_departures(desired: Desired, members: dict[str, SimulatedMember], planned: Plan) -> None:
     wanted = {member.name: member for member in desired.members}
+    leaving = [s for s in planned.steps if isinstance(s, Act) and s.key.startswith("leave:")]
+    components = [members[step.member].spec.component for step in leaving]
+    assert len(components) == len(set(components)), "one departure at a time"
     for step in planned.steps:
         leaves = isinstance(step, Act) and step.key.startswith("leave:")
         if not leaves:

@@ -41,8 +41,7 @@ def chapters(order: Order) -> list[tuple[Driver, Driver]]:
     return found
 
 
-# Kills the mutants: leave keyed by the minute instead of the wish (handed over twice); duties
-# looking only at the record of the member they would pick; a stamp compared by `!=` and not `<`.
+# Kills the mutant: a duty is looked for only in the record of the member it would be given to.
 @pytest.mark.parametrize("shape", ["three", "led"])
 def test_a_loop_killed_at_any_effect_ends_as_a_clean_run_with_nothing_done_twice(shape):
     points = 0

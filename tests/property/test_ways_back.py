@@ -1,5 +1,8 @@
 """A newer wish supersedes, a cancelled one goes back, and a bad revision stops and can be cured."""
 
+from copy import deepcopy
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.property.driver import Driver
@@ -22,7 +25,6 @@ def test_a_newer_wish_supersedes_the_one_on_its_way(shape, first, then, after):
     assert driver.end_state() == fresh(driver.order)
 
 
-# Kills the mutant: a wanted member whose hand-over is done is left running (removal.py, rule 1).
 @given(shape=shapes, asked=asks, after=st.integers(0, 40))
 def test_a_cancelled_wish_goes_back_to_where_it_came_from(shape, asked, after):
     driver = Driver(shape)
@@ -42,6 +44,22 @@ def test_a_cancelled_wish_goes_back_to_where_it_came_from(shape, asked, after):
     )
     driver.settle()
     assert driver.end_state() == state
+
+
+# Enumerated, because the windows are one round wide. Kills the mutant: a wanted member whose
+# hand-over is done is left running (removal.py, rule 1).
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_scale_in_cancelled_at_any_round_brings_everybody_back(count):
+    driver = Driver(SHAPES["three"])
+    driver.settle()
+    state = driver.end_state()
+    for after in range(25):
+        one = deepcopy(driver)
+        one.ask(one.order.but(members={"node": count}))
+        one.go(after)
+        one.ask(one.order.but(members={"node": 3}))
+        one.settle()
+        assert one.end_state() == state, f"cancelled after {after} rounds"
 
 
 def broken(order: Order) -> frozenset[str]:
