@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import tokenize
 from pathlib import Path
 from typing import Any
@@ -166,3 +169,36 @@ def test_no_code_names_a_package_of_the_catalog():
         if name in spoken_by(path)
     ]
     assert found == []
+
+
+IMPORT_HOOKS = """
+import json, sys
+from freehold.agent.worker import load
+package = json.load(sys.stdin)
+hooks = load(package)
+bare = [
+    name for name in package["named"]
+    if set(getattr(hooks, name).__annotations__) != {"member", "arguments", "return"}
+]
+print(json.dumps(bare))
+"""
+
+
+@each_package
+def test_hooks_are_importable_as_the_worker_does_and_typed(folder):
+    """In a process of its own, with the package's libraries absent: they are imported late."""
+    package = package_of(folder)
+    spec = drawn(package, "ha").members[0].spec
+    probes = [probe.hook for probe in (spec.alive, spec.ready, spec.role) if probe and probe.hook]
+    named = [action.hook for action in spec.actions] + probes
+    told = {"module": spec.hooks.module, "files": dict(spec.hooks.files), "libraries": "", "named": named}  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_HOOKS],
+        input=json.dumps(told),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == []

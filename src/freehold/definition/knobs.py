@@ -124,8 +124,7 @@ def parse_value(knob: Knob, value: Any) -> Any:
         raise ValueError(f"{value!r} is not {_ARTICLE[knob.type]}") from error
     _check_choices(knob, parsed)
     _check_bounds(knob, parsed)
-    if knob.pattern is not None and not re.fullmatch(knob.pattern, str(parsed)):
-        raise ValueError(f"{value!r} does not match {knob.pattern}")
+    _check_pattern(knob, parsed)
     return parsed
 
 
@@ -258,6 +257,17 @@ def _check_choices(knob: Knob, value: Any) -> None:
         names = ", ".join(str(choice) for choice in knob.choices)
         hint = _hint(str(value), [str(choice) for choice in knob.choices])
         raise ValueError(f"{value!r} is not one of {names}{hint}")
+
+
+def _check_pattern(knob: Knob, value: Any) -> None:
+    if knob.pattern is None:
+        return
+    try:
+        matches = re.fullmatch(knob.pattern, str(value)) is not None
+    except re.error as error:  # lint tells the author; a pinned definition may be older than that
+        raise ValueError(f"cannot be checked: {knob.pattern!r} is no pattern: {error}") from error
+    if not matches:
+        raise ValueError(f"{value!r} does not match {knob.pattern}")
 
 
 def _check_bounds(knob: Knob, value: Any) -> None:

@@ -86,7 +86,7 @@ def resolved(report: Report, preset: str) -> dict[str, Any] | None:
         try:
             value = report.spec.presets.get(preset, {}).get(name, knob.default)
             knobs[name] = parse_value(knob, value)
-        except (ValueError, re.error):
+        except ValueError:
             return None
     return knobs
 
