@@ -158,11 +158,19 @@ async def _user_action(
         if wanted == "present":
             desk.place.withdraw_secret(wish.service, member, secret)
     if state.phase is not ActionPhase.DONE:
+        _renumber(desk, wish.service, application)
         doing = "bind" if wanted == "present" else "unbind"
         raise PermanentFault(
             f"cannot {doing} {application}: {state.note or state.phase}",
             next_command=f"freehold logs {wish.service} --member {member}",
         )
+
+
+def _renumber(desk: Desk, service: str, application: str) -> None:
+    """A failed action is kept under its key: the next attempt needs one of its own."""
+    record = desk.bindings.record(service, application)
+    if record is not None:
+        desk.bindings.put_record(service, replace(record, generation=record.generation + 1))
 
 
 def _binding_of(package: Package, service: str) -> Binding:

@@ -17,11 +17,12 @@ from freehold.engine.plan import Configure, Plan, Restart, Retire, Step, Stop
 from freehold.engine.planner import plan
 from freehold.engine.render import render
 from freehold.engine.wish import Want, Wish
-from freehold.foundation.errors import RefusedError
+from freehold.foundation.errors import RefusedError, TransientFault
 from freehold.foundation.quantities import format_bytes
 from freehold.observe.conditions import survives_when_ready
 from freehold.operations.change import Edit
 from freehold.operations.desk import Desk
+from freehold.operations.lookup import first_look
 from freehold.operations.messages import PlanView, StepView
 
 
@@ -65,10 +66,16 @@ async def with_room(desk: Desk, edit: Edit, plan: PlanView, *, dry_run: bool) ->
 
 
 async def _observed(desk: Desk, edit: Edit) -> Observed:
-    snapshot = desk.engine.snapshot(edit.after.service)
-    if edit.before is not None and snapshot and snapshot.wish.lineage == edit.after.lineage:
-        return snapshot.observed
-    return Observed(software=await desk.software.present(edit.package))
+    """Nothing is assumed of a service that has not been looked at: it might look new."""
+    if edit.before is None:
+        return Observed(software=await desk.software.present(edit.package))
+    snapshot = await first_look(desk, edit.after.service)
+    if snapshot is None or snapshot.wish.lineage != edit.after.lineage:
+        raise TransientFault(
+            f"cannot {edit.verb} {edit.after.service}: it has not been observed yet",
+            next_command=f"freehold status {edit.after.service}",
+        )
+    return snapshot.observed
 
 
 def rendered(wish: Wish, package: Package, observed: Observed) -> Desired:

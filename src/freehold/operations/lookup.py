@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from freehold.definition.package import Package
 from freehold.engine.wish import Wish
 from freehold.execution.records import Operation, OperationPhase
+from freehold.execution.snapshot import Snapshot
 from freehold.foundation.errors import DefinitionError, FreeholdError, NotFoundError
 from freehold.foundation.names import fault_of_name
 from freehold.observe.conditions import Sight
 from freehold.operations.desk import Desk
+
+FIRST_LOOK_S = 10.0
 
 
 def check_name(name: str, what: str = "service") -> str:
@@ -49,6 +54,19 @@ def sight_of(desk: Desk, wish: Wish) -> Sight:
         waits=snapshot.waits,
         now=now,
     )
+
+
+async def first_look(desk: Desk, service: str, within_s: float = FIRST_LOOK_S) -> Snapshot | None:
+    """Return what is seen of the service, waiting for the first look after the daemon's start."""
+    try:
+        async with asyncio.timeout(within_s):
+            async for _ in desk.engine.subscribe(service):
+                snapshot = desk.engine.snapshot(service)
+                if snapshot is not None:
+                    return snapshot
+    except TimeoutError:
+        pass
+    return None
 
 
 def open_operation(desk: Desk, service: str) -> Operation | None:

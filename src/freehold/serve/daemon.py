@@ -26,6 +26,7 @@ from freehold.foundation.errors import FreeholdError, PermanentFault, RefusedErr
 from freehold.operations import adopt as adopting
 from freehold.operations import doctor as doctoring
 from freehold.operations.desk import Asker, Desk
+from freehold.operations.lookup import first_look
 from freehold.operations.messages import Adopt, Adopted, Finding, Version
 from freehold.runtimes.local.paths import LocalPaths
 from freehold.serve.api import Front
@@ -36,6 +37,7 @@ from freehold.serve.server import Server, listen
 from freehold.serve.state import rebuilt, trusted_journal
 
 API_VERSION = 1
+LOOK_AROUND_S = 2.0
 LARGEST_LOG_BYTES = 8 * 2**20
 
 
@@ -132,12 +134,18 @@ class Daemon:
             self._desk, self._engine = open_desk(self._home, journal)
             self._journal = journal
             await self._engine.start()
+            await self._look_around(self._desk)
         except FreeholdError as fault:
             self._home.log(f"the state cannot be read: {fault}")
             await self._close_state()
             self._fault = fault
         else:
             self._fault = None
+
+    async def _look_around(self, desk: Desk) -> None:
+        """Give the first look at each service a moment: the command that woke us asks for it."""
+        looks = [first_look(desk, wish.service, LOOK_AROUND_S) for wish in desk.journal.wishes()]
+        await asyncio.gather(*looks)
 
     async def _close_state(self) -> None:
         if self._engine is not None:

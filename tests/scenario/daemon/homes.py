@@ -85,7 +85,9 @@ class Home:
         """Return (status, answer)."""
         connection = _UnixConnection(self.socket, DEADLINE_S)
         try:
-            sent = raw if raw is not None else json.dumps(body).encode() if body is not None else b""
+            sent = (
+                raw if raw is not None else json.dumps(body).encode() if body is not None else b""
+            )
             connection.request(method, path, body=sent)
             answer = connection.getresponse()
             content = answer.read()
@@ -110,7 +112,9 @@ class Home:
             connection.request(method, path, body=json.dumps(body).encode() if body else b"")
             answer = connection.getresponse()
             assert answer.status == 200, answer.read()
+            deadline = time.monotonic() + DEADLINE_S
             for line in answer:
+                assert time.monotonic() < deadline, f"{path} has not ended\n{self.log}"
                 if line.strip():
                     yield json.loads(line)
         finally:
@@ -118,11 +122,9 @@ class Home:
 
     def follow(self, accepted: Any) -> Any:
         """Wait for the operation's end through its stream; return its last view."""
-        last = None
-        for last in self.stream(f"/v1/operations/{accepted['operation']['id']}/watch"):
-            pass
-        assert last is not None
-        return last
+        views = list(self.stream(f"/v1/operations/{accepted['operation']['id']}/watch"))
+        assert views, self.log
+        return views[-1]
 
     def done(self, accepted: Any) -> Any:
         last = self.follow(accepted)
