@@ -107,10 +107,10 @@ class Agent:
     async def run(self) -> int:
         """Serve until told to end; return the exit code."""
         api = Api(self)
-        servers = [
-            await self._listen("api", self.memory.place.socket, api.handle),
-            await self._listen("health", self.memory.place.health_socket, api.handle_health),
-        ]
+        place = self.memory.place
+        servers = [await self._listen("api", place.socket, api.handle)]
+        if place.health_socket:
+            servers.append(await self._listen("health", place.health_socket, api.handle_health))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._leave)

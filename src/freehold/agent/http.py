@@ -186,25 +186,22 @@ async def ask_url(
         raise PermanentFault(f"cannot ask {url!r}: not an http address")
     scheme, host, port, target = parts.groups()
     host = host.strip("[]")
-    tls = _trust(ca, url) if scheme == "https" else None
     sent = {"Host": host if port is None else f"{host}:{port}", **(headers or {})}
     if user or password:
         sent["Authorization"] = "Basic " + _basic(user, password)
     if body and "content-type" not in {name.lower() for name in sent}:
         sent["Content-Type"] = "application/json"
     path = target or "/"
+    path = path if path[0] == "/" else "/" + path
     try:
         async with asyncio.timeout(timeout_s):
-            reader, writer = await asyncio.open_connection(
-                host, int(port or (443 if tls else 80)), ssl=tls
-            )
+            if scheme == "https":
+                return await _ask_tls(
+                    host, int(port or 443), ca, timeout_s, (method, path, body, sent)
+                )
+            reader, writer = await asyncio.open_connection(host, int(port or 80))
             return await _exchange(
-                reader,
-                writer,
-                method=method,
-                target=path if path[0] == "/" else "/" + path,
-                headers=sent,
-                body=body,
+                reader, writer, method=method, target=path, headers=sent, body=body
             )
     except TimeoutError as error:
         raise TransientFault(f"cannot ask {url}: no answer in {timeout_s:g} s") from error
@@ -251,15 +248,18 @@ async def _exchange(
         writer.close()
 
 
-def _trust(ca: str, url: str) -> object:
+async def _ask_tls(
+    host: str, port: int, ca: str, timeout_s: float, request: tuple[str, str, bytes, dict[str, str]]
+) -> Answer:
     if not ca:
-        raise PermanentFault(f"cannot ask {url}: https needs the CA to verify it against")
-    import ssl  # noqa: PLC0415  4 MB that most members never need
+        raise PermanentFault(f"cannot ask https://{host}:{port}: give the CA to verify it against")
+    from freehold.agent.tls import ask_https  # noqa: PLC0415  4 MB that most members never need
 
     try:
-        return ssl.create_default_context(cafile=ca)
-    except (OSError, ssl.SSLError) as error:
-        raise TransientFault(f"cannot read the CA {ca}: {error}") from error
+        status, body = await asyncio.to_thread(ask_https, host, port, ca, timeout_s, request)
+    except ValueError as error:  # neither a certificate nor an answer that can be read
+        raise TransientFault(f"cannot ask https://{host}:{port}: {error}") from error
+    return Answer(status=status, body=body)
 
 
 def _basic(user: str, password: str) -> str:

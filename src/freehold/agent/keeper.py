@@ -36,6 +36,7 @@ class Keeper:
         self._wake = wake
         self._streak = Streak()
         self._not_before = 0.0
+        self._oom_kills = proc.oom_kills()
 
     @property
     def alive(self) -> bool:
@@ -90,6 +91,7 @@ class Keeper:
         boot = proc.boot_id()
         intent = replace(marks, pid=0, boot=boot, started_at=time.time())
         self._set(replace(self.life, starting=intent))
+        self._oom_kills = proc.oom_kills()
         child = self._processes.spawn(launch)
         running = replace(intent, pid=child.pid, ticks=child.ticks)
         self._set(replace(self.life, running=running, starting=None))
@@ -104,6 +106,8 @@ class Keeper:
             self._set(replace(self.life, running=None))
             return "alive.lock is held"
         kind = "probe failed" if condemned else cause_of(code)
+        if kind == "signal SIGKILL" and proc.oom_kills() > self._oom_kills:
+            kind = "out of memory (signal SIGKILL)"
         delay, self._streak = after_exit(self._streak, kind, self.ran_s)
         self._not_before = time.monotonic() + delay
         cause = condemned or kind

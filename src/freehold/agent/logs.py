@@ -131,6 +131,7 @@ class _Tail:
         self._owner = owner
         self._file: tuple[int, int] | None = None  # device and inode
         self._at = 0
+        self._read = 0
 
     def more(self) -> tuple[bytes, int, float]:
         """Return new bytes, how many before them were dropped, and the file's time."""
@@ -145,9 +146,13 @@ class _Tail:
                 self._at = max(0, seen.st_size - _HISTORY) if first else 0
             first_byte = _first_byte(descriptor)
             dropped = first_byte if self._at == 0 else max(0, first_byte - self._at)
+            jumped = self._at > 0 and (dropped > 0 or self._read == 0)
             self._at = max(self._at, first_byte)
             data = os.pread(descriptor, min(seen.st_size - self._at, 4 * _HISTORY), self._at)
             self._at += len(data)
+            self._read += len(data)
+            if jumped or dropped:  # in the middle of a line
+                data = data[data.find(b"\n") + 1 :]
             return data, dropped, seen.st_mtime
         finally:
             os.close(descriptor)

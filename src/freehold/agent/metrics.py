@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ from typing import Any
 from freehold.agent import proc, readings
 from freehold.agent.probes import ask_call, decoded, readable_secrets
 from freehold.agent.processes import Processes
-from freehold.agent.ring import EVERY_S, Ring, old_rings, read_slots
+from freehold.agent.ring import EVERY_S, SLOTS, Ring, old_rings, read_slots
 from freehold.agent.worker_client import HookCall, Worker
 from freehold.foundation.errors import FreeholdError
 from freehold.foundation.member import MemberSpec, MetricSource, MetricSpec, Place
@@ -85,22 +86,23 @@ class Metrics:
 
     def series(self, since: float) -> dict[str, Any]:
         """Return at most some hundred points a name, evenly thinned."""
+        span_s = min(time.time() - since, SLOTS * EVERY_S)
+        step = max(1, math.ceil(span_s / EVERY_S / _MOST_POINTS))
         samples: list[tuple[float, dict[str, float]]] = []
         names: tuple[str, ...] = self._ring.names if self._ring is not None else ()
         for descriptor, slot, others in old_rings(self._folder, but=names):
             try:
-                samples += read_slots(descriptor, slot, others, since)
+                samples += read_slots(descriptor, slot, others, since, step)
             finally:
                 os.close(descriptor)
         if self._ring is not None:
-            samples += self._ring.since(since)
+            samples += self._ring.since(since, step)
         samples.sort(key=lambda sample: sample[0])
-        step = max(1, -(-len(samples) // _MOST_POINTS))
         series: dict[str, list[tuple[float, float]]] = {}
-        for at, values in samples[::-1][::step][::-1]:
+        for at, values in samples:
             for name, value in values.items():
                 series.setdefault(name, []).append((round(at, 3), value))
-        return {"every_s": EVERY_S * step, "latest": self.latest, "series": series}
+        return {"every_s": EVERY_S, "latest": self.latest, "series": series}
 
     def text(self) -> str:
         """Return the newest values as Prometheus text."""
@@ -118,7 +120,7 @@ class Metrics:
     async def _round(self) -> None:
         spec, place = self._definition()
         self._measure_processes(spec)
-        self._measure_volumes(spec, place)
+        await self._measure_volumes(spec, place)
         now = time.monotonic()
         runs = self._observed()["pid"] > 0
         due = [
@@ -161,7 +163,7 @@ class Metrics:
             "restarts_total": observed["restarts"],
             "log_lines_dropped_total": observed["lines_dropped"],
         }
-        family = {main, *self._processes.living("main")} if main else set()
+        family = proc.family_of(main, self._processes.tag) if main else frozenset[int]()
         stats = [found for pid in family if (found := proc.stat(pid)) is not None]
         memory = float(sum(found.resident_bytes for found in stats))
         spent, now = sum(found.cpu_s for found in stats), time.monotonic()
@@ -176,11 +178,14 @@ class Metrics:
                 values["cpu_used_ratio"] = round(cores / spec.cpu, 4)
         self._note(values)
 
-    def _measure_volumes(self, spec: MemberSpec, place: Place) -> None:
+    async def _measure_volumes(self, spec: MemberSpec, place: Place) -> None:
         now = time.monotonic()
         if now < self._walk_after:
             return
-        self.volumes_used = {name: _used(path) for name, path in place.volumes.items()}
+        # In a thread: a volume of many files must not keep probes and restarts waiting.
+        self.volumes_used = {
+            name: await asyncio.to_thread(_used, path) for name, path in place.volumes.items()
+        }
         spent = time.monotonic() - now
         self._walk_after = now + max(_VOLUMES_S, spent * _SHARE_OF_WALKING)
         data = [volume for volume in spec.volumes if volume.kind == "data"]

@@ -48,4 +48,4 @@ def gives_up(*, cause: str, attempts: int, was_ready: bool, good_exists: bool) -
     """
     if was_ready or not good_exists or cause == UNKNOWN:
         return False
-    return attempts >= (2 if cause.startswith("signal ") else 1)
+    return attempts >= (2 if "signal " in cause else 1)

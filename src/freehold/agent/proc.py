@@ -32,6 +32,20 @@ def boot_id() -> str:
         return file.read().strip()
 
 
+def oom_kills() -> int:
+    """Count the processes killed for want of memory: of our cgroup, else of the machine."""
+    own = _read("/proc/self/cgroup").decode().partition("0::")[2].strip()
+    for path, name in (
+        (f"/sys/fs/cgroup{own}/memory.events", "oom_kill"),
+        ("/proc/vmstat", "oom_kill"),
+    ):
+        for line in _read(path).decode().splitlines():
+            field, _, count = line.partition(" ")
+            if field == name:
+                return int(count)
+    return 0
+
+
 def stat(pid: int) -> Stat | None:
     text = _read(f"/proc/{pid}/stat")
     if not text:
@@ -82,6 +96,30 @@ def tagged(member: str) -> Mapping[int, str]:
         owner, process = tags(pid)
         if owner == member and _lives(pid):
             found[pid] = process
+    return found
+
+
+def family_of(main: int, member: str) -> frozenset[int]:
+    """Return ``main``, its descendants, and what of it became the agent's: without a full walk."""
+    orphans = [p for p in _children(os.getpid()) if tags(p) == (member, "main")]
+    known: set[int] = set()
+    ahead = [main, *orphans]
+    while ahead:
+        pid = ahead.pop()
+        if pid not in known:
+            known.add(pid)
+            ahead += _children(pid)
+    return frozenset(known)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208
+    except OSError:
+        return []
+    found: list[int] = []
+    for task in tasks:
+        found += map(int, _read(f"/proc/{pid}/task/{task}/children").split())
     return found
 
 

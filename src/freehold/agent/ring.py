@@ -6,7 +6,7 @@ whose own time is not what it should be is simply old or empty.
 
 from __future__ import annotations
 
-import hashlib
+import binascii
 import math
 import os
 import struct
@@ -18,6 +18,7 @@ import msgspec
 
 EVERY_S = 10
 SLOTS = 24 * 3600 // EVERY_S
+RECENT_SLOTS = 3600 // EVERY_S
 _OLD_FILES = 3
 
 
@@ -26,7 +27,7 @@ class Ring:
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
         self.names = tuple(names)
-        digest = hashlib.sha256("\n".join(self.names).encode()).hexdigest()[:12]
+        digest = f"{binascii.crc32(chr(10).join(self.names).encode()):08x}-{len(self.names)}"
         self._slot = struct.Struct(f"<{1 + len(self.names)}d")
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / f"{digest}.ring"
@@ -39,20 +40,23 @@ class Ring:
         sample = self._slot.pack(at, *(values.get(name, math.nan) for name in self.names))
         os.pwrite(self._descriptor, sample, int(at // EVERY_S) % SLOTS * self._slot.size)
 
-    def since(self, since: float) -> Iterator[tuple[float, dict[str, float]]]:
-        return read_slots(self._descriptor, self._slot, self.names, since)
+    def since(self, since: float, step: int = 1) -> Iterator[tuple[float, dict[str, float]]]:
+        return read_slots(self._descriptor, self._slot, self.names, since, step)
 
     def close(self) -> None:
         os.close(self._descriptor)
 
 
 def read_slots(
-    descriptor: int, slot: struct.Struct, names: Sequence[str], since: float
+    descriptor: int, slot: struct.Struct, names: Sequence[str], since: float, step: int = 1
 ) -> Iterator[tuple[float, dict[str, float]]]:
-    """Yield samples, oldest first."""
+    """Yield samples, oldest first: all of the last hour, every ``step``-th of what is older."""
     now = time.time()
-    oldest = max(since, now - SLOTS * EVERY_S)
-    for number in range(int(oldest // EVERY_S), int(now // EVERY_S) + 1):
+    last = int(now // EVERY_S)
+    first = int(max(since, now - SLOTS * EVERY_S) // EVERY_S)
+    recent = max(first, last - RECENT_SLOTS)
+    thinned = range(first + -first % step, recent, step)  # the same ones whenever it is asked
+    for number in (*thinned, *range(recent, last + 1)):
         data = os.pread(descriptor, slot.size, number % SLOTS * slot.size)
         if len(data) < slot.size:
             continue

@@ -1,7 +1,7 @@
 # ruff: noqa: T201, PTH110, PTH123, SIM105, SIM115, PLW0603  a program of its own: small, quick to start
 """The software of the tests: a tiny HTTP server with vices, by option.
 
-body.py ADDRESS PORT [ignore-term] [child] [crash] [slow-start] [flood] [conf=FILE] [exit-unless=TEXT]
+body.py ADDRESS PORT [ignore-term] [child] [crash] [slow-start] [flood] [tls=PEM] [conf=FILE] [exit-unless=TEXT]
 """
 
 import os
@@ -60,6 +60,15 @@ with socket.socket() as server:
     server.listen(16)
     while True:
         connection, _ = server.accept()
+        if "tls" in values:
+            import ssl
+
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(values["tls"])
+            try:
+                connection = context.wrap_socket(connection, server_side=True)
+            except OSError:
+                continue
         with connection:
             request = connection.recv(4096).decode()
             path = request.split(" ")[1] if " " in request else ""

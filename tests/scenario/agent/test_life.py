@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgspec
 import pytest
 from agent_bench import PORT, Bench, eventually, is_free, lives
 
-from freehold.foundation.errors import RefusedError
+from freehold.agent.client import AgentClient
+from freehold.foundation.errors import RefusedError, TransientFault
 from freehold.foundation.member import Certificate, Phase, StopRule
 
 pytestmark = pytest.mark.real
@@ -292,3 +294,99 @@ def test_as_root_the_software_drops_to_its_account(make: Callable[..., Bench]) -
         ]
 
     asyncio.run(scenario(make(uid=61541)))
+
+
+def test_an_agent_killed_between_spawn_and_note_still_adopts(member: Bench) -> None:
+    async def scenario() -> None:
+        before = await member.start()
+        member.kill_agent()
+        path = member.folder / "state.json"
+        state = msgspec.json.decode(path.read_bytes())
+        running = state["main"].pop("running")
+        state["main"]["starting"] = {**running, "pid": 0, "ticks": 0}
+        path.write_bytes(msgspec.json.encode(state))
+        member.start_agent()
+        after = await member.until(lambda s: s.ready is True)
+        assert (after.main.pid, after.revision_running) == (before.main.pid, "v1")
+
+    asyncio.run(scenario())
+
+
+def test_a_damaged_memory_restarts_what_runs_once_and_leaves_nothing_behind(
+    member: Bench,
+) -> None:
+    async def scenario() -> None:
+        before = await member.start()
+        member.kill_agent()
+        (member.folder / "state.json").write_bytes(b'{"main": {"runni')
+        member.start_agent()
+        after = await member.until(lambda s: s.ready is True and s.revision_running == "v1")
+        assert not lives(before.main.pid)
+        assert list(member.processes().values()).count("main") == 1
+        assert after.main.last_exit == "stopped"
+
+    asyncio.run(scenario())
+
+
+def test_a_frozen_agent_and_software_do_no_harm_when_woken(member: Bench) -> None:
+    async def scenario() -> None:
+        before = await member.start()
+        assert member.agent is not None
+        for pid in (member.agent.pid, before.main.pid):
+            os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(TransientFault):
+            await AgentClient(member.place.socket, timeout_s=1.0).status()
+        for pid in (before.main.pid, member.agent.pid):
+            os.kill(pid, signal.SIGCONT)
+        after = await member.until(lambda s: s.ready is True)
+        assert after.main.pid == before.main.pid
+
+    asyncio.run(scenario())
+
+
+def test_a_process_that_wrote_over_its_tag_is_found_by_its_account(
+    make: Callable[..., Bench],
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("an ordinary user's members share its account: only the tag tells them apart")
+
+    async def scenario(member: Bench) -> None:
+        code = (
+            "import os, sys\n"
+            "if os.fork() == 0:\n"
+            "    os.setsid()\n"
+            "    os.execve(sys.argv[1], [sys.argv[1], '-c', 'import time; time.sleep(600)'], {})\n"
+            "os.execv(sys.argv[1], sys.argv[1:])\n"
+        )
+        body = member.body()
+        main = replace(body, argv=(body.argv[0], "-c", code, *body.argv))
+        before = await member.start(main=main)
+        member.kill_agent()
+        os.kill(before.main.pid, signal.SIGKILL)
+        member.start_agent()
+        after = await member.until(lambda s: s.ready is True and s.main.pid != before.main.pid)
+        assert after.certificate is Certificate.HELD
+
+    asyncio.run(scenario(make(uid=61544)))
+
+
+def test_no_request_is_refused_while_the_agent_is_replaced(member: Bench) -> None:
+    faults: list[str] = []
+
+    async def scenario() -> None:
+        await member.start()
+        patient = AgentClient(member.place.socket, timeout_s=20.0)
+        asked = [asyncio.create_task(_ask_on(patient)) for _ in range(3)]
+        await member.client.replace(str(member.tree))
+        await asyncio.gather(*asked)
+        # Only an answer that was under way at the exec may be lost, never a new connection.
+        assert all("closed" in fault or "reset" in fault for fault in faults), faults
+
+    async def _ask_on(client: AgentClient) -> None:
+        for _ in range(20):
+            try:
+                await client.status()
+            except TransientFault as fault:
+                faults.append(str(fault))
+
+    asyncio.run(scenario())

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
+import ipaddress
 from typing import Any
 
 import pytest
 from agent_bench import PORT, Bench, eventually
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from freehold.foundation.member import HttpCall, LogSource, MetricSource, MetricSpec, Probe
 
@@ -120,3 +125,52 @@ def test_metrics_come_from_sources_and_from_the_agent_itself(member: Bench) -> N
         await eventually(remembered)
 
     asyncio.run(scenario())
+
+
+def test_probes_over_https_verify_the_certificate(member: Bench) -> None:
+    async def scenario() -> None:
+        ca, certificate = issue(member.place.bind)
+        (member.folder / "conf/tls.pem").write_bytes(certificate)
+        (member.folder / "conf/ca.crt").write_bytes(ca)
+        call = HttpCall(url=f"https://${{bind}}:{PORT}/alive", ca="${conf}/ca.crt")
+        tls = Probe(http=call, every_s=0.2, timeout_s=2.0)
+        await member.start(main=member.body("tls=${conf}/tls.pem"), alive=tls, ready=tls)
+        other, _ = issue(member.place.bind)
+        (member.folder / "conf/ca.crt").write_bytes(other)
+        status = await member.until(lambda s: s.ready is False or s.main.restarts > 0)
+        assert "certificate" in status.reason.lower() or "certificate" in status.main.last_exit
+
+    asyncio.run(scenario())
+
+
+def issue(address: str) -> tuple[bytes, bytes]:
+    """Return a CA and a certificate with key for the address, PEM."""
+    now = dt.datetime.now(dt.UTC)
+    day = dt.timedelta(days=1)
+    ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tests' CA")])
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "body")])
+
+    def builder(name: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+        return (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(issuer)
+            .public_key(public)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - day)
+            .not_valid_after(now + day)
+        )
+
+    ca = (
+        builder(issuer, ca_key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(ca_key, hashes.SHA256())
+    )
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+    signed = builder(subject, key.public_key()).add_extension(names, critical=False)
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return ca.public_bytes(pem), private + signed.sign(ca_key, hashes.SHA256()).public_bytes(pem)
