@@ -77,6 +77,7 @@ class Lab(Protocol):
     async def close(self) -> None: ...
     async def pause(self) -> None: ...
     def now(self) -> float: ...
+    def log(self) -> str: ...
     def kill_agent(self, member: str) -> None: ...
     def freeze_agent(self, member: str) -> None: ...
     def kill_software(self, member: str) -> None: ...
@@ -141,7 +142,8 @@ class Story:
             found = (await self.observe()).members.get(member or self.member)
             if found is not None and holds(found):
                 return found
-            assert self.lab.now() < deadline, f"not in {DEADLINE_S} s; last seen: {found}"
+            if self.lab.now() > deadline:
+                raise AssertionError(f"not in {DEADLINE_S} s; last seen: {found}\n{self.lab.log()}")
             await self.lab.pause()
 
 
@@ -165,6 +167,9 @@ class SimulatedLab:
 
     def now(self) -> float:
         return self.clock.now()
+
+    def log(self) -> str:
+        return ""
 
     def kill_agent(self, member: str) -> None:
         self._member(member).lose_agent(_reach("gone"), self.clock.now())
@@ -242,6 +247,11 @@ class LocalLab:
 
     def now(self) -> float:
         return time.time()
+
+    def log(self) -> str:
+        """Return what the agents said, for a test that failed."""
+        logs = sorted(self.paths.services.glob("*/members/*/*/logs/agent.log"))
+        return "\n".join(f"{log}:\n{log.read_text()[-3000:]}" for log in logs)
 
     def kill_agent(self, member: str) -> None:
         os.kill(self.agent_pid(member), signal.SIGKILL)

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,14 +93,14 @@ async def test_everything_killed_at_once_is_back_at_the_next_daemon(local):
 async def test_an_agent_of_another_freehold_is_replaced_in_place(local):
     story = Story(local)
     before, agent = await story.running(), local.agent_pid(story.member)
-    (tree,) = local.paths.agents.iterdir()
+    tree = Path(command_line_of(agent)[3]).parent
     other = tree.with_name("0123456789abcdef")
     shutil.copytree(tree, other)
     await local.runtime.client("orders", story.member).replace(str(other))
     await story.until(lambda _seen: str(other / "main.py") in command_line_of(agent))
     await local.restart()
     story.runtime = local.runtime
-    await story.until(lambda _seen: str(tree / "main.py") in command_line_of(agent))
+    await story.until(lambda _seen: str(other / "main.py") not in command_line_of(agent))
     after = await story.until(lambda seen: seen.is_ready)
     assert local.agent_pid(story.member) == agent
     assert after.started_at == before.started_at
@@ -244,6 +245,26 @@ async def test_a_damaged_record_is_unknown_and_never_empty(local):
     (local.paths.service("orders") / "service.json").write_text("{")
     observed = await story.observe()
     assert observed.unknown.startswith("cannot read")
+
+
+async def test_a_lost_record_is_taken_from_the_members(local):
+    story = Story(local, members=2)
+    await story.provisioned()
+    before = local.runtime.records.get("orders")
+    (local.paths.service("orders") / "service.json").unlink()
+    assert (await story.observe()).recorded is False
+    await local.runtime.record(story.wish, local.package)
+    after = local.runtime.records.get("orders")
+    assert (after.account, after.addresses) == (before.account, before.addresses)
+
+
+async def test_more_memory_than_there_is_is_refused_with_the_fix(local):
+    story = Story(local)
+    huge = replace(story.spec(), memory_bytes=2**50)
+    with pytest.raises(RefusedError, match=r"they need .* of memory") as caught:
+        await local.runtime.preflight(story.wish, [huge])
+    assert caught.value.next_command.endswith("--preset dev")
+    assert list(local.paths.services.iterdir()) == []
 
 
 async def test_a_sweep_kills_only_what_serves_dead_volumes(local):

@@ -55,3 +55,16 @@ def test_a_folder_that_somebody_else_owns_is_refused(tmp_path):
     )
     with pytest.raises(RefusedError, match=r"cannot use .*belongs to uid"):
         paths.prepare()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root's homes are passed through by others")
+def test_the_way_to_a_new_home_is_open_for_services_whatever_the_umask(tmp_path):
+    before = os.umask(0o077)
+    try:
+        paths = LocalPaths.of({"FREEHOLD_HOME": str(tmp_path / "a" / "b")}, 0)
+        paths.prepare()
+    finally:
+        os.umask(before)
+    for folder in (tmp_path / "a", tmp_path / "a" / "b", paths.data, paths.services):
+        assert folder.stat().st_mode & 0o777 == 0o711
+    assert paths.member_sockets.stat().st_mode & 0o777 == 0o700

@@ -15,6 +15,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from freehold.agent.client import AgentClient
@@ -35,6 +36,7 @@ from freehold.runtimes.local.spawning import AgentProgram, last_words, reap, spa
 
 ANSWERS_WITHIN_S = 15.0  # a new agent, on a machine that is busy starting software
 ENDS_WITHIN_S = 10.0
+SILENT_AFTER_S = 2.0  # the last chance of an agent that the engine has waited for already
 
 
 @dataclass(slots=True)
@@ -102,26 +104,39 @@ class Agents:
         async with watch.lock:
             watch.is_wanted = True
             try:
-                await self.client(folder).status()
+                await self.client(folder, timeout_s=SILENT_AFTER_S).status()
             except TransientFault:
                 await self._kill(watch)
                 await self._ensure(watch)
 
-    async def end(self, folder: MemberFolder) -> None:
-        """End the agent for good: politely, then by force. Its software must have ended before."""
+    async def end(self, folder: MemberFolder, *, by_force: bool = False) -> None:
+        """End the agent for good. Politely it refuses while anything of its software runs.
+
+        ``by_force`` is for a caller that holds the death certificate, so that nothing can be lost.
+        """
         watch = self._watch_of(folder)
         async with watch.lock:
             watch.is_wanted = False
-            holder = self.holder(folder)
-            if holder is not None:
-                self._watch_process(watch, holder)
-                try:
-                    await self.client(folder).shutdown()
-                    await asyncio.wait_for(watch.ended.wait(), ENDS_WITHIN_S)
-                except (FreeholdError, TimeoutError):
-                    await self._kill(watch)
+            try:
+                await (self._kill(watch) if by_force else self._shut_down(watch))
+            except BaseException:
+                watch.is_wanted = True
+                raise
             self._unwatch(watch)
         self._watches.pop(str(folder.path), None)
+
+    async def _shut_down(self, watch: _Watch) -> None:
+        holder = self.holder(watch.folder)
+        if holder is None:
+            return
+        self._watch_process(watch, holder)
+        await self.client(watch.folder).shutdown()
+        try:
+            await asyncio.wait_for(watch.ended.wait(), ENDS_WITHIN_S)
+        except TimeoutError as error:
+            raise TransientFault(
+                f"cannot end the agent of {watch.folder.member}: it agreed and is still there"
+            ) from error
 
     async def _bring_up(self, folder: MemberFolder) -> None:
         watch = self._watch_of(folder)
@@ -134,8 +149,9 @@ class Agents:
                     return
                 self._watch_process(watch, holder)
                 await self._update(watch)
-        except FreeholdError:
-            self._changed(folder.service)  # observed as gone or silent; the engine plans from there
+        except (FreeholdError, OSError):
+            self._after_end(watch)
+            self._changed(folder.service)
 
     async def _update(self, watch: _Watch) -> None:
         """Have an agent of another Freehold exec ours in place: same pid, its children kept."""
@@ -219,34 +235,28 @@ class Agents:
         self._after_end(watch)
 
     def _after_end(self, watch: _Watch) -> None:
-        if not watch.is_wanted or (watch.reviving is not None and not watch.reviving.done()):
-            return
-        pause_s, watch.streak = after_exit(
-            watch.streak, "the agent ended", time.monotonic() - watch.since
-        )
-        watch.reviving = asyncio.create_task(
-            self._revive(watch, pause_s), name=f"revive {watch.folder.member}"
-        )
+        if watch.is_wanted and (watch.reviving is None or watch.reviving.done()):
+            watch.reviving = asyncio.create_task(
+                self._revive(watch), name=f"revive {watch.folder.member}"
+            )
 
-    async def _revive(self, watch: _Watch, pause_s: float) -> None:
-        await asyncio.sleep(pause_s)
-        async with watch.lock:
-            if not watch.is_wanted or not watch.folder.uid() or watch.folder.retired():
+    async def _revive(self, watch: _Watch) -> None:
+        """Try until an agent lives again, ever later, or nobody wants one any more."""
+        folder = watch.folder
+        while True:
+            lived_s = time.monotonic() - watch.since
+            pause_s, watch.streak = after_exit(watch.streak, "the agent ended", lived_s)
+            await asyncio.sleep(pause_s)
+            async with watch.lock:
+                if not watch.is_wanted or not folder.uid() or folder.retired():
+                    return
+                if not _lives(watch):
+                    with suppress(FreeholdError, OSError):
+                        await self._ensure(watch)
+            self._changed(folder.service)
+            if _lives(watch):  # one that lives and is silent is the engine's to judge
                 return
-            if identify_watched(watch) is not None:
-                return
-            watch.reviving = None  # an end during the start below is a new cause to revive
-            try:
-                await self._ensure(watch)
-            except FreeholdError:
-                self._changed(watch.folder.service)
-                if watch.ended.is_set():
-                    self._after_end(watch)
-                return
-        self._changed(watch.folder.service)
 
 
-def identify_watched(watch: _Watch) -> ProcessId | None:
-    """Return the watched process if it is still the one that we know."""
-    process = watch.process
-    return process if process is not None and identify(process.pid) == process else None
+def _lives(watch: _Watch) -> bool:
+    return watch.process is not None and identify(watch.process.pid) == watch.process

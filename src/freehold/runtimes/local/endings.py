@@ -57,7 +57,9 @@ class Endings:
                 raise RefusedError(
                     f"cannot retire {step.member}: its death certificate is {certificate}"
                 )
-            await self._agents.end(folder)  # a silent one; it can start nothing while we hold this
+            await self._agents.end(
+                folder, by_force=True
+            )  # a silent one; it can start nothing while we hold this
             write_json(
                 folder.path / "orders.json",
                 Orders(

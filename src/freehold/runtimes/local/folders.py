@@ -12,12 +12,13 @@ members/<member>/<incarnation>/
 
 from __future__ import annotations
 
+import functools
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -158,10 +159,22 @@ def refuse_other_uid(folder: MemberFolder, uid: str, doing: str) -> None:
 
 def _read(file: Path, kind: type[T]) -> T | None:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=kind)
+        found = file.stat()
+        state = (found.st_ino, found.st_mtime_ns, found.st_size)
+        decoded: T = _decoded(str(file), cast("Hashable", kind), state)
     except FileNotFoundError:
         return None
     except (msgspec.MsgspecError, OSError) as error:
         raise PermanentFault(
             f"cannot read {file}: {error}", next_command="freehold doctor"
         ) from error
+    return decoded
+
+
+@functools.lru_cache(maxsize=4096)
+def _decoded(file: str, kind: Any, _state: tuple[int, int, int]) -> Any:
+    """Decode one state of a document once: it is looked at every few seconds and rarely changes.
+
+    Documents are replaced by a rename, so another content is another inode.
+    """
+    return msgspec.json.decode(Path(file).read_bytes(), type=kind)

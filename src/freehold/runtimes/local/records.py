@@ -18,10 +18,11 @@ from freehold.definition.archive import archive
 from freehold.definition.package import Package
 from freehold.engine.wish import Wish
 from freehold.foundation.errors import PermanentFault, RefusedError
+from freehold.foundation.member import Place
 from freehold.runtimes.local import accounts
 from freehold.runtimes.local.addresses import Block, allocate
 from freehold.runtimes.local.files import make_folder, write_durably, write_json
-from freehold.runtimes.local.folders import service_folders
+from freehold.runtimes.local.folders import member_folders, service_folders
 from freehold.runtimes.local.paths import LocalPaths
 
 FORMAT = 1
@@ -147,15 +148,34 @@ class ServiceRecords:
         return {address for some in (*recorded, *pending) for address in some}
 
     def _new_record(self, wish: Wish) -> ServiceRecord:
-        account = self._new_account() if self._paths.is_root else None
+        """Begin a record; where members exist without one (it was lost), take it from them."""
+        places = self._places_left(wish)
+        owners = {place.uid for place in places if place.uid is not None}
+        account = min(owners, default=None)
+        if account is None and self._paths.is_root:
+            account = self._new_account()
         worker = accounts.find_interpreter(account, accounts.interpreter_candidates())
+        left = {member: at for place in places for member, at in place.addresses.items()}
         return ServiceRecord(
             wish=wish,
             account=account,
-            addresses=self._reserved.get(wish.lineage, {}),
+            addresses=left or self._reserved.get(wish.lineage, {}),
             worker_python=worker.path,
             worker_problem=worker.problem,
         )
+
+    def _places_left(self, wish: Wish) -> list[Place]:
+        places = []
+        for folder in member_folders(self._paths.service(wish.service)):
+            spec, place = folder.spec(), folder.place()
+            if spec is not None and spec.lineage != wish.lineage:
+                raise RefusedError(
+                    f"cannot record {wish.service}: volumes of another service are in its folder",
+                    next_command="freehold doctor",
+                )
+            if place is not None:
+                places.append(place)
+        return places
 
     def _new_account(self) -> int:
         used = {each.account for each in self.every().values() if each.account is not None}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from freehold.foundation.errors import PermanentFault, TransientFault
 from freehold.runtimes.local.folders import MemberFolder
 from freehold.runtimes.local.processes import ProcessId, identify
 
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -45,33 +47,30 @@ def spawn_agent(argv: Sequence[str], folder: MemberFolder) -> ProcessId:
 
     Raises TransientFault: no process could be made now. PermanentFault: no such program.
     """
-    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    log = os.open(folder.agent_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        pid = os.posix_spawn(
-            argv[0],
-            list(argv),
-            agent_environment(folder),
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, null, 0),
-                (os.POSIX_SPAWN_DUP2, log, 1),
-                (os.POSIX_SPAWN_DUP2, log, 2),
-            ],
-            setsid=True,
-            setsigmask=[],
-            setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGCHLD],
-        )
-    except FileNotFoundError as error:
-        raise PermanentFault(
-            f"cannot start the agent of {folder.member}: no program {argv[0]!r}"
-        ) from error
+        with ExitStack() as opened:
+            null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            opened.callback(os.close, null)
+            log = os.open(folder.agent_log, _APPEND, 0o600)
+            opened.callback(os.close, log)
+            pid = os.posix_spawn(
+                argv[0],
+                list(argv),
+                agent_environment(folder),
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, null, 0),
+                    (os.POSIX_SPAWN_DUP2, log, 1),
+                    (os.POSIX_SPAWN_DUP2, log, 2),
+                ],
+                setsid=True,
+                setsigmask=[],
+                setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGCHLD],
+            )
     except OSError as error:
-        raise TransientFault(
-            f"cannot start the agent of {folder.member}: {error.strerror or error}"
-        ) from error
-    finally:
-        os.close(null)
-        os.close(log)
+        reason = f"cannot start the agent of {folder.member}: {error.strerror or error}"
+        if not Path(argv[0]).exists():
+            raise PermanentFault(f"{reason}: {argv[0]}", next_command="freehold doctor") from error
+        raise TransientFault(reason) from error
     found = identify(pid)
     if found is None:
         reap(pid)
