@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from freehold.foundation.errors import Fault
 
 Path = tuple[str | int, ...]
@@ -22,7 +20,6 @@ MOST_NODES = 50_000  # after aliases are expanded
 DEEPEST = 40
 
 _PREFIX = "tag:yaml.org,2002:"
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one: 5 ms instead of 60
 
 
 @dataclass(slots=True)
@@ -64,13 +61,16 @@ def dotted(path: Path) -> str:
 
 def read_yaml(content: bytes, file: str) -> Document:
     """Return the document; its faults are empty when it is well formed."""
+    import yaml  # noqa: PLC0415  20-60 ms that a start of the daemon need not spend
+
+    fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one: 5 ms instead of 60
     document = Document(file)
     if len(content) > LARGEST_BYTES:
         message = f"is {len(content)} bytes large, {LARGEST_BYTES} are allowed"
         document.faults.append(Fault(file, "", 0, message))
         return document
     try:
-        node = yaml.compose(content.decode(), Loader=_LOADER)
+        node = yaml.compose(content.decode(), Loader=fastest)
     except UnicodeDecodeError:
         document.faults.append(Fault(file, "", 0, "is not UTF-8 text"))
         return document
@@ -90,7 +90,7 @@ def read_yaml(content: bytes, file: str) -> Document:
     return document
 
 
-def _syntax_fault(error: yaml.YAMLError, file: str) -> Fault:
+def _syntax_fault(error: Exception, file: str) -> Fault:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     context = getattr(error, "context", None)
@@ -99,24 +99,26 @@ def _syntax_fault(error: yaml.YAMLError, file: str) -> Fault:
 
 
 class _Reader:
+    """Walks YAML's nodes, which know their lines; plain data would not."""
+
     def __init__(self, document: Document) -> None:
         self._document = document
         self._nodes = 0
 
-    def read(self, node: yaml.Node, path: Path) -> Any:
+    def read(self, node: Any, path: Path) -> Any:
         self._nodes += 1
         if self._nodes > MOST_NODES:
             raise _Bomb(f"has more than {MOST_NODES} parts once its aliases are expanded")
         if len(path) > DEEPEST:
             raise _Bomb(f"is nested deeper than {DEEPEST}, or an alias contains itself")
         self._document.lines.setdefault(path, node.start_mark.line + 1)
-        if isinstance(node, yaml.MappingNode):
+        if node.id == "mapping":
             return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
+        if node.id == "sequence":
             return [self.read(item, (*path, number)) for number, item in enumerate(node.value)]
         return self._scalar(str(node.value), str(node.tag), node.start_mark.line + 1, path)
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> Mapping[str, Any]:
+    def _mapping(self, node: Any, path: Path) -> Mapping[str, Any]:
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = key_node.value

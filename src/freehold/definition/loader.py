@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from freehold.definition import archive
 from freehold.definition.document import read_yaml
-from freehold.definition.lint import lint_definition
 from freehold.definition.package import Package
 from freehold.definition.schema import ServiceDefinition
 from freehold.definition.structure import convert
@@ -65,6 +64,8 @@ def lint(files: Mapping[str, bytes], origin: str) -> tuple[Fault, ...]:
 
 
 def _read(files: Mapping[str, bytes]) -> tuple[ServiceDefinition | None, tuple[Fault, ...]]:
+    from freehold.definition.lint import lint_definition  # noqa: PLC0415  brings Jinja, 100 ms
+
     if DEFINITION not in files:
         return None, (Fault(DEFINITION, "", 0, "there is no such file"),)
     document = read_yaml(files[DEFINITION], DEFINITION)

@@ -13,7 +13,7 @@ from freehold.definition.document import Path
 from freehold.definition.locks import lock_paths, names_in_folder
 from freehold.definition.schema import Source, Version
 
-PLATFORM = re.compile(r"(linux|darwin)-(x86_64|aarch64)")
+PLATFORM = re.compile(r"(linux|darwin)-(x86_64|aarch64)(-musl)?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAMES = {"maven": re.compile(r"[\w.-]+:[\w.-]+(:[\w.-]+)?"), "pypi": re.compile(r"[\w.-]+")}
 _FIELDS = frozenset(
@@ -50,7 +50,7 @@ def _check_source(report: Report, path: Path, source: Source) -> None:
 def _check_locks(report: Report, path: Path, version: Version) -> None:
     found = lock_paths(version, report.files)
     if not found:
-        told = f"there is no lock file {version.locks}/<os>-<arch>.json; `freehold-lock` makes it"
+        told = f"there is no lock file {version.locks}/<os>-<arch>.json; `freehold software lock` makes it"
         report.add((*path, "locks"), told)
     locks: list[tuple[str, dict[str, Any]]] = []
     for platform, file in found.items():

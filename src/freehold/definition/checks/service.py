@@ -10,7 +10,7 @@ from jinja2 import nodes
 
 from freehold.definition.checks.report import Report, known_names
 from freehold.definition.document import Path
-from freehold.definition.templates import parsed
+from freehold.definition.sandbox import parsed
 
 VERBS = frozenset(
     {"install", "scale", "start", "stop", "restart", "upgrade", "rollback", "finalize", "backup"}

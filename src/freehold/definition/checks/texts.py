@@ -15,8 +15,8 @@ from freehold.definition.checks.knobs import KNOBS, resolved, unknown_knobs, use
 from freehold.definition.checks.report import Report, known_names, strings_of
 from freehold.definition.document import Path
 from freehold.definition.expressions import ExpressionError
+from freehold.definition.sandbox import environment_of, parsed, render_or_fault
 from freehold.definition.schema import Component
-from freehold.definition.templates import environment_of, parsed, render_or_fault
 
 Context = dict[str, Any]
 
