@@ -142,6 +142,7 @@ def main() -> None:
     try:
         tree = lay_out(root / "agents")
         times: list[float] = []
+        spent: list[float] = []  # on a busy machine the honest figure
         for number in range(starts + 1):  # the first warms the page cache
             spec, place = documents(root, number)
             began = time.perf_counter()
@@ -149,12 +150,76 @@ def main() -> None:
             while ask(place.socket) is None:
                 time.sleep(0.0005)
             times.append((time.perf_counter() - began) * 1000)
+            spent.append(int(Path(f"/proc/{agent.pid}/schedstat").read_text().split()[0]) / 1e6)
             agent.terminate()
             agent.wait()
         line("spawn to first answer", times[1:], "ms")
+        line("CPU until then", spent[1:], "ms")
+        restarts(root, tree, 10)
         at_rest(root, tree)
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+def restarts(root: Path, tree: Path, times: int) -> None:
+    """kill -9 of the software until its successor listens; python's own start is part of it."""
+    spec, place = documents(root, 2000)
+    agent = start(tree, spec, place, run=True)
+    status = b'"phase":"running"'
+    try:
+        taken: list[float] = []
+        bare: list[float] = []
+        for _ in range(times):
+            while status not in (ask(place.socket) or b""):
+                time.sleep(0.01)
+            pid = msgspec.json.decode(ask(place.socket) or b"{}")["main"]["pid"]
+            # A new sheet: the same cause again would wait, as it should.
+            began = time.perf_counter()
+            os.kill(pid, 9)
+            wait_closed_then_open()
+            taken.append((time.perf_counter() - began) * 1000)
+            restart_agent_memory(place)
+        for number in range(times):
+            argv = ["/usr/bin/python3", "-c", SERVER, ADDRESS, str(PORT + 1 + number)]
+            began = time.perf_counter()
+            server = subprocess.Popen(argv)
+            while not listens(PORT + 1 + number):
+                time.sleep(0.0005)
+            bare.append((time.perf_counter() - began) * 1000)
+            server.kill()
+            server.wait()
+        line("kill -9 to listening again", taken, "ms")
+        line("the same server started by hand", bare, "ms")
+    finally:
+        agent.terminate()
+        agent.wait()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((ADDRESS, port)) == 0
+
+
+def wait_closed_then_open() -> None:
+    while listens(PORT):
+        time.sleep(0.0005)
+    while not listens(PORT):
+        time.sleep(0.0005)
+
+
+def restart_agent_memory(place: Place) -> None:
+    """Order a restart stamp, which forgives: every kill measured is a first crash."""
+    connection = UnixConnection(place.socket)
+    orders = Orders(run=True, incarnation=1, restart=f"{time.time():.6f}")
+    before = msgspec.json.decode(ask(place.socket) or b"{}")
+    connection.request("PUT", "/v1/orders", msgspec.json.encode({"orders": orders}))
+    connection.getresponse().read()
+    connection.close()
+    while True:
+        now = msgspec.json.decode(ask(place.socket) or b"{}")
+        if now["restart"] != before["restart"] and now["phase"] == "running":
+            return
+        time.sleep(0.01)
 
 
 def at_rest(root: Path, tree: Path) -> None:

@@ -48,6 +48,7 @@ class Actions:
         keep: Callable[[Mapping[str, ActionRecord]], None],
         definition: Callable[[], tuple[MemberSpec, Place]],
         worker: Worker,
+        stop_worker: Worker,
         jobs: Jobs,
         main_pid: Callable[[], int],
         changed: Callable[[str], None],
@@ -56,6 +57,7 @@ class Actions:
         self._keep = keep
         self._definition = definition
         self._worker = worker
+        self._stop_worker = stop_worker  # a stop never queues behind another action's hook
         self._jobs = jobs
         self._main_pid = main_pid
         self._changed = changed
@@ -104,6 +106,12 @@ class Actions:
         self._jobs.cancel_soon(key, record.job_number)
         return state
 
+    def cancel_all(self) -> None:
+        """A fenced member acts no more."""
+        for key, record in list(self.records.items()):
+            if record.state.phase is ActionPhase.RUNNING:
+                self.cancel(key)
+
     def state(self, key: str) -> ActionState:
         if key not in self.records:
             raise NotFoundError(f"cannot show {key!r}: no such action")
@@ -116,6 +124,7 @@ class Actions:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._worker.end()
+        await self._stop_worker.end()
 
     async def run_now(self, name: str, within_s: float) -> str:
         """Run an action that is part of a stop: not recorded. Returns why it failed, or ""."""
@@ -125,7 +134,7 @@ class Actions:
         until = time.monotonic() + within_s
         while (left := until - time.monotonic()) > 0:
             try:
-                answer = await self._call(action, left, call)
+                answer = await self._call(self._stop_worker, action, left, call)
             except TransientFault as fault:
                 answer = {"kind": "progress", "note": str(fault), "again_s": _AGAIN_AFTER_FAULT_S}
             match answer["kind"]:
@@ -178,13 +187,16 @@ class Actions:
                 key=key,
                 job=self._jobs.state(key, number) if record.job else None,
             )
-            return await self._call(action, record.deadline_at - time.time(), call)
+            left = record.deadline_at - time.time()
+            return await self._call(self._worker, action, left, call)
         except TransientFault as fault:
             return {"kind": "raised", "transient": True, "reason": str(fault)}
         except FreeholdError as error:
             return {"kind": "failed", "reason": str(error)}
 
-    async def _call(self, action: ActionSpec, within_s: float, call: HookCall) -> dict[str, Any]:
+    async def _call(
+        self, worker: Worker, action: ActionSpec, within_s: float, call: HookCall
+    ) -> dict[str, Any]:
         spec, place = self._definition()
         call = structs.replace(
             call,
@@ -192,7 +204,7 @@ class Actions:
             secrets=_secrets(action, call.arguments),
             main_pid=self._main_pid(),
         )
-        return await self._worker.call(spec, place, call)
+        return await worker.call(spec, place, call)
 
     def _take(self, key: str, answer: Mapping[str, Any]) -> float:
         """Note an answer; return the seconds until the next call."""

@@ -42,7 +42,9 @@ class Agent:
         self.processes = Processes(tag, place.uid, place.gid)
         self.events = Events(place.log_folder, self.memory.spec.name)
         self._jobs = Jobs(folder, self.processes)
+        # Workers of their own: a hook that hangs delays only hooks of its kind.
         self._probe_worker = Worker("probe", self.processes)
+        self._metrics_worker = Worker("metrics", self.processes)
         self._listeners: dict[str, socket.socket] = {}
         self._ended = asyncio.Event()
         self._replacement: Path | None = None
@@ -51,6 +53,7 @@ class Agent:
             keep=self._keep_actions,
             definition=lambda: self.supervisor.definition,
             worker=Worker("action", self.processes),
+            stop_worker=Worker("stop", self.processes),
             jobs=self._jobs,
             main_pid=lambda: self.supervisor.main.pid,
             changed=lambda note: self.events.add("action", note) if note else None,
@@ -63,7 +66,7 @@ class Agent:
             folder / "metrics",
             definition=lambda: self.supervisor.definition,
             observed=self._observed,
-            worker=self._probe_worker,
+            worker=self._metrics_worker,
             processes=self.processes,
         )
         self.supervisor.on_ready = self.metrics.soon
@@ -83,7 +86,10 @@ class Agent:
             self._refuse_other_place(place)
         if spec is not None and spec.name != self.memory.spec.name:
             raise RefusedError(f"cannot become {spec.name}: this is {self.memory.spec.name}")
-        if self.memory.accept(spec, place, orders):
+        is_new = self.memory.accept(spec, place, orders)
+        if self.memory.fenced:
+            self.actions.cancel_all()
+        if is_new:
             self.supervisor.changed(place=place is not None)
 
     async def replace(self, folder: str) -> Callable[[], None]:
@@ -117,6 +123,8 @@ class Agent:
         await asyncio.sleep(0)  # the first answer comes before the heavy part of a start
         self.processes.become_reaper()
         await self.processes.kill_all("worker:", "probe", "reload")
+        if self.memory.fenced:
+            self.actions.cancel_all()
         self.actions.resume()
         tasks = [
             asyncio.create_task(work)
@@ -138,6 +146,7 @@ class Agent:
         self.supervisor.health.end()
         await self.actions.end()
         await self._probe_worker.end()
+        await self._metrics_worker.end()
         if self._replacement is not None and not failed:
             self._become(self._replacement)
         if self.supervisor.main.alive:  # an error of ours: the next agent adopts it

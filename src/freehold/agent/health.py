@@ -81,8 +81,10 @@ class Health:
         self._began_at = 0.0
         self._probed: tuple[MemberSpec, Place] | None = None
 
-    def begin(self, spec: MemberSpec, place: Place, *, ran_s: float = 0.0) -> None:
-        """Start probing; ``ran_s``: how long an adopted process has run already."""
+    def begin(
+        self, spec: MemberSpec, place: Place, *, ran_s: float = 0.0, was_ready: bool = False
+    ) -> None:
+        """Start probing; ``ran_s`` and ``was_ready``: what is known of an adopted process."""
         self.end()
         self._began_at = time.monotonic() - ran_s
         if spec.ready is None and spec.alive is None:
@@ -92,7 +94,7 @@ class Health:
         self._has_ready_probe = spec.ready is not None
         for name, probe in probes.items():
             if probe is not None:
-                self._counts[name] = Count(started_at=self._began_at)
+                self._counts[name] = Count(started_at=self._began_at, passed_once=was_ready)
                 loop = self._loop(name, probe)
                 self._tasks.append(asyncio.create_task(loop))
 

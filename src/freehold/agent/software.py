@@ -66,8 +66,16 @@ class Software:
         if not self.main.adopt():
             return False
         self.runs = definition
-        self.health.begin(*definition, ran_s=self.main.ran_s)
+        running = self.main.life.running
+        was_ready = running is not None and running.was_ready
+        self.health.begin(*definition, ran_s=self.main.ran_s, was_ready=was_ready)
         return True
+
+    def note_ready(self) -> None:
+        """Remember with the process that it was ready: an agent that adopts it must know."""
+        running = self.main.life.running
+        if running is not None and not running.was_ready:
+            self.main.note(replace(running, was_ready=True))
 
     def start(self, spec: MemberSpec, place: Place) -> None:
         """Write the files and spawn. Raises PermanentFault, TransientFault, OSError."""

@@ -28,6 +28,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     revision: str = ""
     restart_hash: str = ""
     reload_hash: str = ""
+    was_ready: bool = False  # then its alive probe has a voice at once after an adoption
 
 
 class Life(msgspec.Struct, frozen=True, kw_only=True):

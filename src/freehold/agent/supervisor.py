@@ -235,6 +235,7 @@ class Supervisor:
             self.phase = Phase.RUNNING
             self._waits_for = ""
             self._was_ready = True
+            self._software.note_ready()
             self._attempts = 0
             self._events.add("ready", "the software is ready")
             self.on_ready()

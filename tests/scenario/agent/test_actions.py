@@ -263,8 +263,9 @@ def test_the_action_before_a_stop_runs_first_and_a_hanging_one_is_bounded(
     make: Callable[..., Bench],
 ) -> None:
     async def scenario(member: Bench, before: str) -> MemberStatus:
-        rule = StopRule(before=before, before_within_s=1.0, within_s=5.0)
+        rule = StopRule(before=before, before_within_s=3.0, within_s=5.0)
         started = await with_hooks(member).start(stop=rule)
+        await member.client.act(ActionOrder(key="busy", action="hang"))  # never in a stop's way
         began = time.monotonic()
         await member.order(run=False)
         status = await member.until(lambda s: s.phase is Phase.STOPPED)

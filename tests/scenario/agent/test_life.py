@@ -18,7 +18,15 @@ from agent_bench import PORT, Bench, eventually, is_free, lives
 
 from freehold.agent.client import AgentClient
 from freehold.foundation.errors import RefusedError, TransientFault
-from freehold.foundation.member import Certificate, Phase, StopRule
+from freehold.foundation.member import (
+    ActionOrder,
+    ActionPhase,
+    ActionSpec,
+    Certificate,
+    HookSpec,
+    Phase,
+    StopRule,
+)
 
 pytestmark = pytest.mark.real
 
@@ -203,8 +211,12 @@ def test_a_crash_loop_backs_off_and_a_new_spec_ends_the_wait(member: Bench) -> N
 
 def test_a_fenced_member_dies_and_never_starts_again(member: Bench) -> None:
     async def scenario() -> None:
-        before = await member.start()
-        await member.order(fenced=True)
+        actions = (ActionSpec(name="act", hook="act"),)
+        hooks = HookSpec(module="import time\ndef act(m, a): time.sleep(60)\n")
+        before = await member.start(actions=actions, hooks=hooks)
+        await member.client.act(ActionOrder(key="k", action="act"))
+        fenced = await member.order(fenced=True)
+        assert fenced.actions["k"].phase is ActionPhase.CANCELLED
         await member.until(lambda s: s.phase is Phase.FENCED)
         assert not lives(before.main.pid)
         with pytest.raises(RefusedError, match="cannot unfence"):
@@ -388,5 +400,19 @@ def test_no_request_is_refused_while_the_agent_is_replaced(member: Bench) -> Non
                 await client.status()
             except TransientFault as fault:
                 faults.append(str(fault))
+
+    asyncio.run(scenario())
+
+
+def test_software_that_froze_while_its_agent_was_gone_is_killed_after_the_adoption(
+    member: Bench,
+) -> None:
+    async def scenario() -> None:
+        before = await member.start()
+        os.kill(before.main.pid, signal.SIGSTOP)
+        member.kill_agent()
+        member.start_agent()
+        after = await member.until(lambda s: s.ready is True and s.main.pid != before.main.pid)
+        assert after.main.last_exit.startswith("probe failed: ")
 
     asyncio.run(scenario())
