@@ -118,6 +118,6 @@ class Driver:
         if service is None:
             return None
         return {
-            name: (m.spec.version, m.spec.facts, m.running is m.spec, m.run, m.is_up, m.left)
+            name: (m.spec.version, m.spec.facts, m.running == m.spec, m.run, m.is_up, m.left)
             for name, m in service.members.items()
         }

@@ -6,6 +6,7 @@ Written apart from the rules on purpose: it knows the promises, not how they are
 from __future__ import annotations
 
 from freehold.engine.desired import Desired, DesiredComponent, DesiredMember
+from freehold.engine.observed import Reach
 from freehold.engine.plan import (
     Act,
     Configure,
@@ -37,6 +38,7 @@ def judge(desired: Desired, world: SimulatedWorld, planned: Plan, now: float) ->
         for number in {member.group for member in component.members}:
             group = [m for m in component.members if m.group == number]
             _judge_group(component, group, members, planned, now)
+        _judge_joins(component, members, planned)
     _judge_departures(desired, members, planned)
 
 
@@ -95,7 +97,7 @@ def _judge_turns(
         if m.spec.revision == wanted[m.spec.name].revision
         and m.spec.incarnation == wanted[m.spec.name].incarnation
     ]
-    unproven = [m for m in had if not (m.is_up and m.running is m.spec)]
+    unproven = [m for m in had if not (m.is_up and m.running == m.spec)]
     without_quorum = sum(m.is_up for m in there) < component.quorum
     fresh = [
         m
@@ -106,6 +108,25 @@ def _judge_turns(
     ]
     if fresh:
         assert len(unproven) + len(turns) <= component.down_at_once, planned
+
+
+def _judge_joins(
+    component: DesiredComponent, members: dict[str, SimulatedMember], planned: Plan
+) -> None:
+    """Later members join one by one (unless declared otherwise) and never during a hand-over."""
+    later = {m.name for m in component.members if not m.founder}
+    starting = [
+        step.member
+        for step in planned.steps
+        if isinstance(step, Start) and step.member in later and not members[step.member].initialised
+    ]
+    if not starting:
+        return
+    mates = [m for m in members.values() if m.spec.component == component.name]
+    assert not any(leave_runs(m) and m.agent is Reach.ANSWERS for m in mates), planned
+    joining = [m.spec.name for m in mates if m.spec.name in later and m.run and not m.initialised]
+    if not component.joins_in_parallel:
+        assert len({*starting, *joining}) <= 1, planned
 
 
 def _judge_departures(desired: Desired, members: dict[str, SimulatedMember], planned: Plan) -> None:

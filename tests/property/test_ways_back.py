@@ -10,6 +10,7 @@ from tests.property.histories import ASKS, SHAPES, asks, shapes
 from tests.property.test_convergence import fresh
 from tests.property.worlds import Order, spec_of
 
+from freehold.engine.wish import Want
 from freehold.runtimes.simulated import Habits
 
 
@@ -60,6 +61,22 @@ def test_a_scale_in_cancelled_at_any_round_brings_everybody_back(count):
         one.ask(one.order.but(members={"node": 3}))
         one.settle()
         assert one.end_state() == state, f"cancelled after {after} rounds"
+
+
+# Kills the mutant: an uninstall keeps volumes that have left as if they could come back.
+def test_a_scale_in_uninstalled_at_any_round_never_uses_volumes_that_have_left():
+    driver = Driver(SHAPES["three"])
+    driver.settle()
+    state = driver.end_state()
+    for after in range(25):
+        one = deepcopy(driver)
+        one.ask(one.order.but(members={"node": 2}))
+        one.go(after)
+        one.ask(one.order.but(want=Want.UNINSTALLED))
+        one.settle()
+        one.ask(one.order.but(want=Want.RUNNING, members={"node": 3}))
+        one.settle()
+        assert one.end_state() == state, f"uninstalled after {after} rounds"
 
 
 def broken(order: Order) -> frozenset[str]:

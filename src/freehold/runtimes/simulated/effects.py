@@ -55,7 +55,7 @@ def _order(
     world: SimulatedWorld, step: Start | Stop | Restart | Configure | Act | CancelAct
 ) -> None:
     member, now = _answering(world, step), world.now()
-    before = (member.run, member.restart, member.spec.revision)
+    before = (member.run, member.ordered, member.spec.revision)
     match step:
         case Start(stamp=stamp):
             member.order_run(True, stamp, now)
@@ -73,7 +73,7 @@ def _order(
             member.cancel_action(key, now)
         case _:
             assert_never(step)
-    if before != (member.run, member.restart, member.spec.revision):
+    if before != (member.run, member.ordered, member.spec.revision):
         world.count(f"{step}")
 
 
@@ -93,7 +93,7 @@ def _provision(world: SimulatedWorld, step: Provision) -> None:
             service.kept.remove(kept)
             kept.member.agent = Reach.ANSWERS
             kept.member.spec = spec
-            kept.member.restart = max(kept.member.restart, step.stamp)
+            kept.member.restart = kept.member.ordered = max(kept.member.restart, step.stamp)
             service.members[step.member] = kept.member
             return
     service.members[step.member] = SimulatedMember(
@@ -102,6 +102,7 @@ def _provision(world: SimulatedWorld, step: Provision) -> None:
         address=service.addresses.get(step.member) or world.new_address(),
         habits=world.habits,
         restart=step.stamp,
+        ordered=step.stamp,
         unready_since=world.now(),
     )
 

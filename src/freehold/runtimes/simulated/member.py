@@ -36,6 +36,7 @@ class Habits:
     start_s: float = 4.0
     stop_s: float = 1.0
     restart_pause_s: float = 0.5
+    heed_s: float = 0.12  # from an order to restart until the software is told: it serves on
     deaf_s: float = 6.0  # until an agent kills software that answers nothing
     action_s: float = 3.0
     revive_s: float = 0.1
@@ -51,7 +52,9 @@ class SimulatedMember:
     address: str
     habits: Habits
     run: bool = False
-    restart: str = ""
+    restart: str = ""  # last stamp carried out
+    ordered: str = ""  # stamp of the latest order
+    heeds_at: float | None = None  # when a restart that was ordered begins
     software: Software = Software.OFF
     until: float | None = None  # when the software's present state ends
     running: MemberSpec | None = None
@@ -87,7 +90,7 @@ class SimulatedMember:
     def order_run(self, run: bool, stamp: str, now: float) -> None:
         self.run = run
         if run and not self.lives:
-            self.restart = max(self.restart, stamp)
+            self.restart = self.ordered = max(self.restart, stamp)
             self._start(now)
         elif not run and self.software is Software.CRASHED:
             self.software, self.until = Software.OFF, None
@@ -95,22 +98,25 @@ class SimulatedMember:
             self._change(Software.STOPPING, now, self.habits.stop_s)
 
     def order_restart(self, stamp: str, now: float) -> None:
-        if self.restart >= stamp:
+        if max(self.restart, self.ordered) >= stamp:
             return
-        self.restart = stamp
+        self.ordered = stamp
         self._bounce(now)
 
     def accept(self, spec: MemberSpec, stamp: str, now: float) -> None:
         if spec.revision == self.spec.revision:
             return
-        restarts = spec.restart_hash != self.spec.restart_hash
+        runs = self.running.restart_hash if self.running else self.spec.restart_hash
+        restarts = spec.restart_hash != runs
+        if not restarts and self.ordered == self.restart:
+            self.heeds_at = None  # it went back before anything was done about it
         self.spec = spec
         if not self.run:
             return
         if restarts:
-            self.restart = max(self.restart, stamp)
+            self.ordered = max(self.restart, self.ordered, stamp)
             self._bounce(now)
-        elif self.running is not None:
+        elif self.running is not None and self.running.restart_hash == spec.restart_hash:
             self.running = spec
 
     def order_action(self, order: ActionOrder, now: float) -> bool:
@@ -153,6 +159,11 @@ class SimulatedMember:
     def pass_time(self, now: float) -> None:
         """Let everything happen that was due by ``now``; without an agent, only to the software."""
         has_agent = self.agent is Reach.ANSWERS
+        if has_agent and self.heeds_at is not None and self.heeds_at <= now:
+            at, self.heeds_at = self.heeds_at, None
+            if self.run and self.lives and self.software is not Software.STOPPING:
+                self.restart = max(self.restart, self.ordered)
+                self._change(Software.STOPPING, at, self.habits.stop_s)
         while self.until is not None and self.until <= now:
             at = self.until
             if self.software is Software.STARTING and self._gets_ready():
@@ -200,6 +211,7 @@ class SimulatedMember:
         return not self._is_broken() and (self.has_quorum or not self.habits.needs_quorum)
 
     def _start(self, now: float) -> None:
+        self.restart, self.heeds_at = max(self.restart, self.ordered), None
         self.running = self.spec
         self.started_at = now
         self.starts += 1
@@ -207,7 +219,7 @@ class SimulatedMember:
 
     def _bounce(self, now: float) -> None:
         if self.lives:
-            self._change(Software.STOPPING, now, self.habits.stop_s)
+            self.heeds_at = now + self.habits.heed_s
         else:
             self._start(now)
 
@@ -233,7 +245,7 @@ class SimulatedMember:
             for state in self.actions.values()
             if acting and state.phase is ActionPhase.RUNNING
         ]
-        return ends if self.until is None else [*ends, self.until]
+        return [*ends, *(at for at in (self.until, self.heeds_at) if at is not None)]
 
     # what can be seen of it
 
