@@ -24,7 +24,7 @@ OURS = ("system_auth", "system_distributed", "system_traces", CHECK)
 MOST_COPIES = 3  # of OURS: a fourth copy adds work and no safety
 
 
-class NotYet(Exception):  # noqa: N818  neither the asker's nor the world's fault: a matter of time
+class NotYet(Exception):
     """What an action needs is not there yet; the text says what it waits for."""
 
 
@@ -166,3 +166,12 @@ def forget_logins(member: Member, live: frozenset[str]) -> None:
         asked = Jolokia(address, member.secrets["control"])
         for cache in ("CredentialsCache", "RolesCache", "PermissionsCache"):
             asked.run("invalidate", mbean=f"org.apache.cassandra.auth:type={cache}")
+
+
+def formed_at(session: cql.Session) -> int | None:
+    """Return when forming ended (microseconds), None before: its last act is to make the check's table."""
+    rows = session.run(
+        "SELECT writetime(id) AS at FROM system_schema.tables "
+        f"WHERE keyspace_name = '{CHECK}' AND table_name = 'rows'"
+    )
+    return rows[0]["at"] if rows else None

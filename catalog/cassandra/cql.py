@@ -57,7 +57,7 @@ def identifier(name: str) -> str:
 class Session:
     _stream: ssl.SSLSocket
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Session:  # noqa: PYI034  Self is not in the worker's oldest Python
         return self
 
     def __exit__(

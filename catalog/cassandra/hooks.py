@@ -58,7 +58,7 @@ def formed(member: Member, _arguments: Arguments) -> Answer:
     # Another member: this one may remember for 2 s that there was no such role.
     elsewhere = max(view.live - {member.advertise}, default=member.advertise)
     with _administer(member, elsewhere) as session:
-        if CHECK in cluster.replication(session) and not _is_open(session):
+        if cluster.formed_at(session) is not None and not _is_open(session):
             return Done()
         admin = cluster.Admin(member, session, view.live)
         _spread_logins(admin)

@@ -141,11 +141,8 @@ def _owes_repair(session: cql.Session) -> bool:
         "SELECT writetime(replication) AS at FROM system_schema.keyspaces "
         "WHERE keyspace_name = 'system_auth'"
     )[0]["at"]
-    formed = session.run(
-        "SELECT writetime(id) AS at FROM system_schema.tables "
-        f"WHERE keyspace_name = '{cluster.CHECK}' AND table_name = 'rows'"
-    )
-    if not formed or changed <= formed[0]["at"]:
+    formed = cluster.formed_at(session)
+    if formed is None or changed <= formed:
         return False
     repairs = session.run(
         "SELECT keyspace_name, started_at, finished_at, exception_message "
