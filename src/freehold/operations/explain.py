@@ -54,12 +54,16 @@ def _knobs(package: Package) -> ExplainView:
 def _field(package: Package, path: str) -> ExplainView:
     """Walk the schema; keys of mappings (names of components, …) may be left out or written."""
     kind, node, help_text = "ServiceDefinition", _definition("ServiceDefinition"), ""
+    has_names = False  # the field before is a mapping: a name of the author's may follow
     for part in path.split("."):
         properties = node.get("properties", {})
         if part in properties:
             help_text = field_notes().get((kind, part), "")
+            has_names = "additionalProperties" in properties[part]
             kind, node = _below(properties[part])
-        elif "properties" in node:
+        elif has_names:
+            has_names = False
+        else:
             raise NotFoundError(
                 f"cannot explain {path!r}: {kind} has no field {part!r}",
                 next_command=f"freehold explain {package.name} spec",

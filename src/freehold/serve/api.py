@@ -138,17 +138,17 @@ async def _until(
                 return_when=asyncio.FIRST_COMPLETED,
                 timeout=KEEP_ALIVE_S,
             )
+            if following.done():
+                try:
+                    line = following.result()
+                except StopAsyncIteration:
+                    return
+                yield line
+                following = asyncio.ensure_future(anext(lines))
+            elif not stopped.done():
+                yield None
             if stopped.done():
                 return
-            if not following.done():
-                yield None
-                continue
-            try:
-                line = following.result()
-            except StopAsyncIteration:
-                return
-            yield line
-            following = asyncio.ensure_future(anext(lines))
     finally:
         stopped.cancel()
         following.cancel()
