@@ -237,10 +237,16 @@ class LocalLab:
         for pid in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        while self.processes():
-            await self.pause()
+        await self.until_dead()
         shutil.rmtree(self.home, ignore_errors=True)
         shutil.rmtree(self.paths.run, ignore_errors=True)
+
+    async def until_dead(self) -> None:
+        """Wait for the kernel to take away what has been killed or has agreed to end."""
+        deadline = time.monotonic() + DEADLINE_S
+        while self.processes():
+            assert time.monotonic() < deadline, f"still there: {self.processes()}"
+            await self.pause()
 
     async def pause(self) -> None:
         await asyncio.sleep(0.03)

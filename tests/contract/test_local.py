@@ -143,7 +143,7 @@ async def test_nothing_is_left_after_a_purge(local):
     story = Story(local)
     await story.running()
     await purge(story)
-    assert local.processes() == {}
+    await local.until_dead()
     assert list(local.paths.services.iterdir()) == []
     assert list(local.paths.member_sockets.iterdir()) == []
 
@@ -312,8 +312,34 @@ async def test_the_certificate_of_a_member_without_agent_is_tried(local):
     os.kill(local.agent_pid(story.member), signal.SIGKILL)
     await story.until(lambda seen: seen.reach is Reach.GONE)
     assert (await story.seen()).certificate is Certificate.HELD
+    retire = story.say(Retire, uid=(await story.seen()).uid, retirement=Retirement.NONE)
+    with pytest.raises(RefusedError, match="its death certificate is held"):
+        await local.runtime.perform(retire)
     local.kill_software(story.member)
     await story.until(lambda seen: seen.certificate is Certificate.FREE)
+    await local.runtime.perform(retire)
+    await local.until_dead()
+
+
+async def test_a_frozen_agent_without_software_can_be_replaced_and_never_wakes(local):
+    story = Story(local)
+    await story.running()
+    uid = await stopped(story)
+    local.freeze_agent(story.member)
+    await local.runtime.perform(story.say(Retire, uid=uid, retirement=Retirement.REPLACED))
+    await local.until_dead()
+    assert [each.retirement for each in (await story.observe()).kept] == [Retirement.REPLACED]
+
+
+async def test_copies_of_the_agent_that_nobody_runs_from_are_swept(local):
+    story = Story(local)
+    await story.running()
+    unused = local.paths.agents / "0123456789abcdef"
+    shutil.copytree(local.runtime.agents.tree, unused)
+    tree = local.runtime.agents.tree
+    await local.runtime.sweep()
+    assert not unused.exists()
+    assert tree.exists()
 
 
 async def test_logs_of_all_members_come_by_time(local):

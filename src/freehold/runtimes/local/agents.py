@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from freehold.agent.client import AgentClient
 from freehold.agent.policy import Streak, after_exit
@@ -62,6 +63,11 @@ class Agents:
         self._watches: dict[str, _Watch] = {}
         self._program: AgentProgram | None = None
         self._opening: set[asyncio.Task[None]] = set()
+
+    @property
+    def tree(self) -> Path | None:
+        """The copy that new agents start from; None before :meth:`open`."""
+        return self._program.tree if self._program else None
 
     def client(self, folder: MemberFolder, *, timeout_s: float = 5.0) -> AgentClient:
         return AgentClient(str(self._paths.socket(folder.path)), timeout_s=timeout_s)

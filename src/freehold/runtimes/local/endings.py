@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from freehold.agent import proc
 from freehold.engine.observed import Retirement
 from freehold.engine.plan import DestroyVolumes, Forget, Retire
 from freehold.foundation.errors import FreeholdError, RefusedError
@@ -25,8 +26,9 @@ from freehold.runtimes.local.folders import (
     service_folders,
 )
 from freehold.runtimes.local.paths import LocalPaths
-from freehold.runtimes.local.processes import certificate_held
+from freehold.runtimes.local.processes import certificate_held, identify, kill
 from freehold.runtimes.local.records import ServiceRecords
+from freehold.runtimes.local.spawning import tag_of
 from freehold.runtimes.local.threads import finish_in_thread
 
 _ENDED = {Phase.STOPPED, Phase.FENCED}
@@ -60,6 +62,7 @@ class Endings:
             await self._agents.end(
                 folder, by_force=True
             )  # a silent one; it can start nothing while we hold this
+            _kill_leftovers(folder)
             write_json(
                 folder.path / "orders.json",
                 Orders(
@@ -146,6 +149,14 @@ class Endings:
     def _remove_sockets(self, folder: MemberFolder) -> None:
         self._paths.socket(folder.path).unlink(missing_ok=True)
         self._paths.health_socket(folder.path).unlink(missing_ok=True)
+
+
+def _kill_leftovers(folder: MemberFolder) -> None:
+    """End hook workers of an agent that was killed; the software is proven dead by our caller."""
+    for pid in proc.tagged(tag_of(folder)):
+        process = identify(pid)
+        if process is not None:
+            kill(process)
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -25,7 +25,13 @@ import msgspec
 from freehold.engine.observed import Retirement
 from freehold.foundation.errors import PermanentFault, RefusedError
 from freehold.foundation.member import MemberSpec, Orders, Place
-from freehold.runtimes.local.files import REMOVING, make_folder, write_durably, write_json
+from freehold.runtimes.local.files import (
+    REMOVING,
+    make_folder,
+    sync_folder,
+    write_durably,
+    write_json,
+)
 
 T = TypeVar("T")
 
@@ -111,7 +117,10 @@ class MemberFolder:
         write_json(self.path / "orders.json", orders)
 
     def mark_made(self) -> None:
+        """Let the folder count. The way to its volumes is on disk before anything can be in them."""
         if not self.uid():
+            for way in (self.path / "volumes", self.path, *self.path.parents[:4]):
+                sync_folder(way)
             write_durably(self.path / "uid", uuid.uuid4().hex.encode() + b"\n", mode=0o600)
 
     def mark_retired(self, retired: Retired) -> None:

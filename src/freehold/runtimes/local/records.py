@@ -21,7 +21,7 @@ from freehold.foundation.errors import PermanentFault, RefusedError
 from freehold.foundation.member import Place
 from freehold.runtimes.local import accounts
 from freehold.runtimes.local.addresses import Block, allocate
-from freehold.runtimes.local.files import make_folder, write_durably, write_json
+from freehold.runtimes.local.files import make_folder, sync_folder, write_durably, write_json
 from freehold.runtimes.local.folders import member_folders, service_folders
 from freehold.runtimes.local.paths import LocalPaths
 
@@ -94,12 +94,15 @@ class ServiceRecords:
                 next_command=f"freehold purge {wish.service}",
             )
         folder = self._paths.service(wish.service)
+        is_new = not folder.exists()
         make_folder(folder, mode=0o711 if self._paths.is_root else 0o700)
         self._put_archive(folder, package)
         record = before or self._new_record(wish)
         record = replace(record, wish=wish)
         if record != before:
             write_json(folder / "service.json", record)
+        if is_new:
+            sync_folder(folder.parent)
         self._reserved.pop(wish.lineage, None)
 
     def reserve(self, wish: Wish, members: Sequence[str]) -> Mapping[str, str]:

@@ -90,6 +90,7 @@ class LocalRuntime:
             for folder in self._living(service.name)
         ]
         self.agents.open(program, folders)
+        await self.sweep()
         self._watcher.start()
 
     async def close(self) -> None:
@@ -131,7 +132,7 @@ class LocalRuntime:
 
     async def sweep(self, *, kill: bool = True) -> sweep.Findings:
         """Find what belongs to nothing here any more, and end the processes among it."""
-        findings = await finish_in_thread(sweep.look, self.paths)
+        findings = await finish_in_thread(sweep.look, self.paths, self.agents.tree)
         if kill:
             sweep.end(findings)
         return findings
