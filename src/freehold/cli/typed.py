@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
+from typer.completion import completion_init
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from freehold.cli.app import build
 from freehold.foundation.errors import DefinitionError
 
+COMPLETE = "_FREEHOLD_COMPLETE"
+
 
 def run(words: list[str]) -> int:
     """Return the exit code. Raises FreeholdError."""
     command = typer.main.get_command(build(words))
     assert isinstance(command, TyperGroup)  # noqa: S101  mypy: a callback makes it a group
+    if COMPLETE in os.environ:
+        completion_init()  # typer does this only where it adds options of its own
     try:
         result = command.main(
             args=words,
             prog_name="freehold",
-            complete_var="_FREEHOLD_COMPLETE",
+            complete_var=COMPLETE,
             standalone_mode=False,
         )
     except typer.Abort as error:

@@ -106,6 +106,15 @@ def test_nothing_is_told_twice():
     assert list(story.news(view, now=102.0, tell_running=True)) == []
 
 
+def test_a_wait_that_repeats_a_members_line_is_not_told():
+    view = operation(
+        members=[member("a", "starting", reason="no answer yet")],
+        waits=["a: waits for readiness (starting: no answer yet)", "form: waits for all"],
+    )
+    lines = picture(view, now=101.0, width=80, height=9, colours=False)
+    assert lines[1:] == ["  a  starting  no answer yet", "  … form: waits for all"]
+
+
 def test_a_failed_step_says_why():
     story = Story(colours=False)
     view = operation(

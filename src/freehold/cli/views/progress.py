@@ -40,7 +40,7 @@ class Story:
             yield from (f"{at} {line}" for line in self._of_step(step, tell_running))
         for member in view.get("members") or ():
             yield from (f"{elapsed} {line}" for line in self._of_member(member))
-        waits = tuple(view.get("waits") or ())
+        waits = tuple(_telling_waits(view))
         if tell_running:
             new = [wait for wait in waits if wait not in self.told_waits]
             yield from (f"{elapsed} … {wait}" for wait in new)
@@ -98,11 +98,18 @@ def picture(view: View, *, now: float, width: int, height: int, colours: bool) -
     longest = max((len(member["name"]) for member in members), default=0)
     for member in members:
         lines.append(_member_line(member, longest, width, colours))
-    lines += [cut(f"  … {wait}", width) for wait in view.get("waits") or ()]
+    lines += [cut(f"  … {wait}", width) for wait in _telling_waits(view)]
     lines[0] = painted(cut(lines[0], width), "bold", on=colours)
     if len(lines) > height:
         lines = [*lines[: height - 1], f"  … {len(lines) - height + 1} more lines"]
     return lines
+
+
+def _telling_waits(view: View) -> list[str]:
+    """Return the waits that say more than the members' own lines do."""
+    reasons = [each["reason"] for each in view.get("members") or () if each.get("reason")]
+    waits = view.get("waits") or ()
+    return [wait for wait in waits if not any(reason in wait for reason in reasons)]
 
 
 def bar(ratio: float) -> str:
