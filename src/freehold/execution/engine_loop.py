@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+from freehold.engine.verbs import Encounter, encounter
 from freehold.engine.wish import Want, Wish
 from freehold.execution import tracking
 from freehold.execution.changes import Changes
@@ -76,6 +77,7 @@ class Engine:
                 each, OperationPhase.SUPERSEDED, f"by {operation.verb} {operation.id}", now
             )
             for each in self._world.journal.operations(service=wish.service, open_only=True)
+            if encounter(operation.verb, each.verb) is not Encounter.IN_TURN
         ]
         self._world.failpoints.reach(f"before store {operation.verb}")
         self._world.journal.edit(

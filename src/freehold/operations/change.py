@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from freehold.definition.package import Package
+from freehold.engine.verbs import Encounter, encounter
 from freehold.engine.wish import Wish
 from freehold.execution.edits import difference
 from freehold.execution.records import Event, Operation
@@ -48,6 +49,7 @@ def carry_out(
 ) -> Accepted | PlanView:
     """Return the plan when only that was asked for; else store the edit and follow it."""
     deadline_s = _deadline(edit.verb, change)
+    _refuse_out_of_turn(desk, edit)
     if change.dry_run:
         return plan
     _refuse_overtaken(desk, edit)
@@ -67,6 +69,17 @@ def carry_out(
         )
     )
     return Accepted(operation=operation_view(stored), plan=plan)
+
+
+def _refuse_out_of_turn(desk: Desk, edit: Edit) -> None:
+    """Some verbs mean nothing while another is on its way; the table says which."""
+    service = edit.after.service
+    for running in desk.journal.operations(service=service, open_only=True):
+        if encounter(edit.verb, running.verb) is Encounter.REFUSED:
+            raise RefusedError(
+                f"cannot {edit.verb} {service}: its {running.verb} is on its way",
+                next_command=f"freehold operations wait {running.id}",
+            )
 
 
 def _refuse_overtaken(desk: Desk, edit: Edit) -> None:

@@ -9,6 +9,7 @@ import shutil
 
 from freehold.adapters.bindings import BindingPhase
 from freehold.definition.package import Package
+from freehold.definition.templates import render_template
 from freehold.foundation.errors import NotFoundError, RefusedError
 from freehold.operations.binding_texts import Told
 from freehold.operations.bindings import refuse_when_gone, told_to
@@ -62,15 +63,8 @@ def _snippets(package: Package, told: Told) -> dict[str, str]:
     binding = package.spec.binding
     if binding is None or not binding.snippets:
         return {}
-    import jinja2  # noqa: PLC0415  4 MB and 20 ms that only this verb needs
-
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  texts for a terminal, never HTML
-    )
     names = told.nested()
     return {
-        language: environment.from_string(package.text(path)).render(names)
+        language: render_template(package, path, names)
         for language, path in binding.snippets.items()
     }

@@ -1,6 +1,6 @@
 """What an edit would do, before anything is stored: the plan that ``--dry-run`` prints.
 
-It is the engine's own plan over what is seen now, so it says nothing that will not be done; a
+It is the engine's own plan, rolled forward over what is seen now until the wish is fulfilled; a
 refusal of the definition (a template that cannot be rendered) comes out here as well.
 """
 
@@ -9,12 +9,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from freehold.definition.package import Package
+from freehold.engine import forecast as engine_forecast
 from freehold.engine.describe import destroys, subject
 from freehold.engine.desired import Desired
+from freehold.engine.forecast import Foreseen
 from freehold.engine.incarnations import incarnations
 from freehold.engine.observed import Observed
-from freehold.engine.plan import Configure, Plan, Restart, Retire, Step, Stop
-from freehold.engine.planner import plan
 from freehold.engine.render import render
 from freehold.engine.wish import Want, Wish
 from freehold.foundation.errors import RefusedError, TransientFault
@@ -30,13 +30,15 @@ async def foresee(desk: Desk, edit: Edit) -> PlanView:
     """Return what the edit would do. Raises DefinitionError when it cannot even be rendered."""
     observed = await _observed(desk, edit)
     desired = rendered(edit.after, edit.package, observed)
-    steps = plan(desired, observed, desk.clock.now())
+    steps = engine_forecast.foresee(
+        lambda seen: rendered(edit.after, edit.package, seen), observed, desk.clock.now()
+    )
     runs = edit.after.want is Want.RUNNING
     return PlanView(
         service=edit.after.service,
         verb=edit.verb,
         summary=_summary(edit, desired),
-        steps=_step_views(steps),
+        steps=[_step_view(each) for each in steps],
         warnings=_warnings(edit, observed),
         memory_bytes=_memory(desired) if runs else 0,
         disk_bytes=_disk(desired) if runs else 0,
@@ -109,24 +111,15 @@ def _disk(desired: Desired) -> int:
     return sum(volume.size_bytes for member in desired.members for volume in member.spec.volumes)
 
 
-def _step_views(steps: Plan) -> list[StepView]:
-    return [
-        StepView(
-            step=str(step),
-            because=step.because,
-            member=subject(step),
-            stage=number,
-            interrupts=_interrupts(step),
-            destroys=destroys(step),
-        )
-        for number, stage in enumerate(steps.stages)
-        for step in stage
-    ]
-
-
-def _interrupts(step: Step) -> bool:
-    return isinstance(step, Stop | Restart | Retire) or (
-        isinstance(step, Configure) and step.restarts
+def _step_view(foreseen: Foreseen) -> StepView:
+    step = foreseen.step
+    return StepView(
+        step=str(step),
+        because=step.because,
+        member=subject(step),
+        stage=foreseen.stage,
+        interrupts=foreseen.interrupts,
+        destroys=destroys(step),
     )
 
 

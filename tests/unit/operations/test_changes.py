@@ -257,3 +257,21 @@ def test_the_only_copy_is_never_rebuilt(world: World) -> None:
 def test_a_service_that_is_not_there_is_not_found_or_no_name(world: World, name: str) -> None:
     with pytest.raises((NotFoundError, DefinitionError)):
         run(running.stop(world.desk, ANN, name, Verb()))
+
+
+def test_a_verb_that_means_nothing_now_is_refused_and_names_what_to_wait_for(world: World) -> None:
+    run(world.installed(ready=1))
+    accepted = run(running.stop(world.desk, ANN, "echo", Verb()))
+    with pytest.raises(RefusedError, match="stop is on its way|it is stopped") as refused:
+        run(running.restart(world.desk, ANN, "echo", Verb()))
+    assert refused.value.next_command
+    assert accepted.operation.id
+
+
+def test_a_dry_run_shows_the_whole_way_and_what_is_destroyed(world: World) -> None:
+    run(world.installed(ready=1))
+    plan = run(removal.purge(world.desk, ANN, "echo", Purge(dry_run=True)))
+    words = [step.step.split()[0] for step in plan.steps]
+    assert words == ["stop", "retire", "destroy", "forget"]
+    assert [step.destroys for step in plan.steps] == [False, False, True, True]
+    assert plan.steps[0].interrupts
