@@ -17,6 +17,9 @@ def fresh(order):
     return driver.end_state()
 
 
+# Kills the mutants: rollout.py without ``fits``; repair.py never reviving a silent agent; rebuild.py
+# retiring without the certificate (refused for ever); rebuild.py without rule 4 (found by this
+# test: two rebuilds, stop, start); duties.py looking at one member's record only.
 @given(shape=shapes, history=histories, wants=st.sampled_from([Want.RUNNING] * 3 + [*Want]))
 def test_any_history_ends_where_a_fresh_install_of_the_wish_does(shape, history, wants):
     driver = Driver(shape)

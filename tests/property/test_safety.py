@@ -11,6 +11,9 @@ from freehold.engine.observed import Retirement
 from freehold.engine.wish import Want
 
 
+# Kills the mutants: rollout.py without the quorum in ``fits``; with ``free = True``; removal.py
+# without rule 2; rebuild.py without rule 1; situation.py with only ``initialised`` members
+# established (a silent agent makes the quorum look smaller).
 @given(shape=shapes, history=histories)
 def test_no_plan_ever_breaks_a_promise(shape, history):
     driver = Driver(shape)
@@ -19,6 +22,7 @@ def test_no_plan_ever_breaks_a_promise(shape, history):
     driver.go(30)
 
 
+# Kills the mutant: planner.py plans a purge where an uninstall is wanted.
 @given(shape=shapes, history=histories)
 def test_no_volume_goes_without_a_purge_of_its_service(shape, history):
     driver = Driver(shape)

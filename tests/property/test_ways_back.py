@@ -14,6 +14,7 @@ from freehold.engine.wish import Want
 from freehold.runtimes.simulated import Habits
 
 
+# Kills the mutant: incarnations.py rule 1 dropped (volumes that left are used again).
 @given(shape=shapes, first=asks, then=asks, after=st.integers(0, 25))
 def test_a_newer_wish_supersedes_the_one_on_its_way(shape, first, then, after):
     driver = Driver(shape)
@@ -26,6 +27,7 @@ def test_a_newer_wish_supersedes_the_one_on_its_way(shape, first, then, after):
     assert driver.end_state() == fresh(driver.order)
 
 
+# Kills the mutant: stamps compared with ``!=`` (a restart taken back restarts everybody again).
 @given(shape=shapes, asked=asks, after=st.integers(0, 40))
 def test_a_cancelled_wish_goes_back_to_where_it_came_from(shape, asked, after):
     driver = Driver(shape)

@@ -123,6 +123,13 @@ class Situation:
     def join_queue(self, component: DesiredComponent) -> list[str]:
         """Return the later members that have not been ready yet: started ones, made ones, missing
         ones, each by ordinal. The first has the turn."""
+        return self._queues[component.name]
+
+    @cached_property
+    def _queues(self) -> dict[str, list[str]]:
+        return {each.name: self._queue(each) for each in self.desired.components}
+
+    def _queue(self, component: DesiredComponent) -> list[str]:
         queue: list[tuple[int, int, str]] = []
         for member in component.members:
             seen = self.seen(member.name)
@@ -136,11 +143,14 @@ class Situation:
 
     def comes_back(self, member: DesiredMember) -> bool:
         """Its volumes were kept by an uninstall: it needs no joining."""
-        return any(
-            kept.member == member.name
-            and kept.incarnation == member.incarnation
-            and kept.retirement is Retirement.NONE
+        return (member.name, member.incarnation) in self._kept_as_they_are
+
+    @cached_property
+    def _kept_as_they_are(self) -> frozenset[tuple[str, int]]:
+        return frozenset(
+            (kept.member, kept.incarnation)
             for kept in self.observed.kept
+            if kept.retirement is Retirement.NONE
         )
 
     def actions_of(self, component: str) -> list[tuple[ObservedMember, ActionState]]:
