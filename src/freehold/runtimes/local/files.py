@@ -12,6 +12,8 @@ import msgspec
 
 from freehold.foundation.errors import PermanentFault, TransientFault
 
+REMOVING = ".removing-"  # what begins so is on its way out; its name is the recorded intent
+
 
 def write_durably(
     path: Path, content: bytes, *, mode: int = 0o600, owner: tuple[int, int] | None = None
@@ -87,6 +89,3 @@ def remove_tree(path: Path) -> None:
         return
     except OSError as error:
         raise TransientFault(f"cannot remove {path}: {error.strerror or error}") from error
-
-
-REMOVING = ".removing-"
