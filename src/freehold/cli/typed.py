@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import typer
-from typer.completion import completion_init
+from typer._completion_classes import completion_init
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
