@@ -29,6 +29,7 @@ CURE_AFTER_S = 120.0
 def judge(desired: Desired, world: SimulatedWorld, planned: Plan, now: float) -> None:
     assert all(step.because for step in planned.steps)
     stage = planned.stages[0] if planned.stages else ()
+    assert not (world.unknown and stage), "nothing is planned on what could not be asked"
     members = world.members(desired.service)
     _judge_destruction(desired, world, planned)
     if desired.want is not Want.RUNNING:

@@ -65,7 +65,7 @@ def test_a_scale_in_cancelled_at_any_round_brings_everybody_back(count):
         assert one.end_state() == state, f"cancelled after {after} rounds"
 
 
-# Kills the mutant: an uninstall keeps volumes that have left as if they could come back.
+# Whatever the uninstall wrote on the volumes, the member's own record of its hand-over decides.
 def test_a_scale_in_uninstalled_at_any_round_never_uses_volumes_that_have_left():
     driver = Driver(SHAPES["three"])
     driver.settle()

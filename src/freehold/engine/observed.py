@@ -40,6 +40,7 @@ class ObservedMember:
     revision_running: str = ""
     restart_hash: str = ""  # of the accepted spec
     restart: str = ""  # last restart stamp carried out
+    restart_ordered: str = ""  # stamp of the stored order; "": not told, it is ordered again
     ready: bool | None = None
     ready_since: float | None = None  # unix seconds
     unready_since: float | None = None  # unix seconds; None: ready, or nobody has counted

@@ -88,7 +88,7 @@ def _group(
 
 def _is_asked(situation: Situation, seen: ObservedMember) -> bool:
     """Stamps sort by time: a restart that was taken back is not carried out again."""
-    return seen.restart < situation.desired.restart
+    return max(seen.restart, seen.restart_ordered) < situation.desired.restart
 
 
 def _obstacle(situation: Situation, component: DesiredComponent, before: Plan) -> str:

@@ -181,6 +181,8 @@ class Situation:
 
 def is_settled(member: ObservedMember) -> bool:
     """Ready, and running what it accepted: a restored last-good set does not count."""
+    if member.restart_ordered > member.restart:
+        return False  # it is about to go down
     return member.is_ready and member.revision_running == member.revision_accepted
 
 
@@ -193,6 +195,8 @@ def readiness(member: ObservedMember) -> str:
     if member.reach is not Reach.ANSWERS:
         return f"its agent to answer ({member.reach})"
     detail = f": {member.reason}" if member.reason else ""
+    if member.is_ready and member.restart_ordered > member.restart:
+        return f"the restart that was ordered{detail}"
     if member.is_ready:
         return f"its accepted configuration to run{detail}"
     return f"readiness ({member.phase or 'unknown'}{detail})"

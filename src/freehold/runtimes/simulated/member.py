@@ -267,6 +267,7 @@ class SimulatedMember:
             revision_running=self.running.revision if known and self.running else "",
             restart_hash=self.spec.restart_hash if known else "",
             restart=self.restart if known else "",
+            restart_ordered=self.ordered if known else "",
             ready=self.is_up if known else None,
             unready_since=self.unready_since,
             started_at=self.started_at,
