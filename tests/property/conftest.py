@@ -8,6 +8,6 @@ settings.register_profile(
     "dev", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile(
-    "nightly", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "nightly", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("FREEHOLD_PROFILE", "dev"))
