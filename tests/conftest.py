@@ -33,6 +33,11 @@ def _nothing_is_left_running() -> Iterator[None]:
         pytest.fail(f"tests left processes behind:\n{lines}")
 
 
+def pytest_collection_modifyitems(items):
+    """Slow ones last: what fails fast is known first. Stable, so folders keep their order."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """A skip has to say why: an empty reason fails."""
@@ -49,7 +54,9 @@ def _tagged_processes() -> Iterator[tuple[int, str]]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             environment = (folder / "environ").read_bytes().split(b"\0")
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            command = (
+                (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            )
         except OSError:
             continue  # it has ended, or belongs to somebody else
         if int(folder.name) == os.getpid() or _PYTEST not in environment or not command:

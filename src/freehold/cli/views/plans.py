@@ -45,7 +45,9 @@ def _steps(steps: Sequence[View], *, width: int, colours: bool, whole: bool) -> 
         yield "  nothing to do"
         return
     shown = steps if whole or len(steps) <= _SHOWN_STEPS + 1 else steps[:_SHOWN_STEPS]
-    stages = [(step.get("stage") or 0) + 1 for step in steps]  # counted from 0 in the API
+    stages = [step.get("stage") or 0 for step in steps]
+    first = min(stages)
+    stages = [stage - first + 1 for stage in stages]  # rounds in which nothing is done are no news
     places = len(str(max(stages)))
     for stage_number, step in zip(stages, shown, strict=False):
         mark = "  "

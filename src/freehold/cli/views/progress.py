@@ -26,6 +26,7 @@ class Story:
     told_tenths: dict[tuple[str, float], int] = field(default_factory=dict)
     told_members: dict[str, str] = field(default_factory=dict)
     told_waits: tuple[str, ...] = ()
+    begun: bool = False
 
     def news(self, view: View, *, now: float, tell_running: bool) -> Iterator[str]:
         """Yield one line for each change since the last call.
@@ -40,6 +41,7 @@ class Story:
             yield from (f"{at} {line}" for line in self._of_step(step, tell_running))
         for member in view.get("members") or ():
             yield from (f"{elapsed} {line}" for line in self._of_member(member))
+        self.begun = True
         waits = tuple(_telling_waits(view))
         if tell_running:
             new = [wait for wait in waits if wait not in self.told_waits]
@@ -77,7 +79,8 @@ class Story:
 
     def _of_member(self, member: View) -> Iterator[str]:
         state, before = member["state"], self.told_members.get(member["name"])
-        if state == before or (before is None and state == "missing"):
+        was_so = before is None and not self.begun and state in ("ready", "stopped")
+        if state == before or was_so or (before is None and state == "missing"):
             self.told_members[member["name"]] = state
             return
         self.told_members[member["name"]] = state
