@@ -98,7 +98,8 @@ install_dev() {
     say "the development environment is up to date"
     return
   fi
-  make_environment "$environment" "$(find_python)"
+  interpreter=$(find_python)
+  make_environment "$environment" "$interpreter"
   say "fetching what the tests need"
   locked "$environment" runtime build dev
   "$environment/bin/python" -m pip install -q --no-deps --no-build-isolation -e "$here"
@@ -116,7 +117,8 @@ install_product() {
   fi
   stamp=$(stamp_of "$here/requirements" "$here/pyproject.toml" "$here/src" "$here/catalog")
   if [ "$(cat "$environment/.setup" 2>/dev/null)" != "$stamp" ] || ! is_python "$environment/bin/python"; then
-    make_environment "$environment" "$(find_python)"
+    interpreter=$(find_python)
+    make_environment "$environment" "$interpreter"
     say "fetching what Freehold needs"
     locked "$environment" runtime
     say "installing Freehold"

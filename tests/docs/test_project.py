@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -67,15 +68,18 @@ def test_set_up_explains_itself_and_refuses_what_it_does_not_know():
 
 
 def test_set_up_refuses_a_python_that_does_not_start(tmp_path):
+    for name in ("setup.sh", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
     refused = subprocess.run(
-        [ROOT / "setup.sh", "--python", "/bin/false"],
-        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)},
+        [tmp_path / "setup.sh", "--dev", "--python", "/bin/false"],
         capture_output=True,
         text=True,
         check=False,
     )
     assert "cannot use /bin/false" in refused.stderr
     assert refused.returncode == 70
+    assert not (tmp_path / ".venv").exists()
 
 
 def run_pytest(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
