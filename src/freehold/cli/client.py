@@ -81,6 +81,8 @@ class Client:
                 if self._begin is None or attempt == 3:
                     raise _absent() from error
                 self._begin("")
+            except PermissionError as error:
+                raise _foreign(self.socket) from error
             except (OSError, ValueError) as error:
                 if isinstance(error, wire.DeafError) and self._begin:
                     self._begin("it does not answer")
@@ -170,6 +172,15 @@ def _absent() -> FreeholdError:
     return TransientFault(
         "cannot reach the daemon: nobody listens on its socket",
         next_command="freehold daemon start",
+    )
+
+
+def _foreign(socket: str) -> FreeholdError:
+    from freehold.foundation.errors import RefusedError
+
+    return RefusedError(
+        f"cannot reach the daemon: {socket} belongs to another user",
+        next_command="FREEHOLD_HOME=<a folder of your own> freehold list",
     )
 
 

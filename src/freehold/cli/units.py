@@ -7,6 +7,7 @@ leaves agents and software alone when the daemon stops.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -48,6 +49,13 @@ def unit_text(python: str, environ: Mapping[str, str], *, root: bool) -> str:
     return "\n".join(lines)
 
 
+def boot_line(python: str, environ: Mapping[str, str]) -> str:
+    """Return the crontab line that starts the daemon at boot where there is no systemd."""
+    home = environ.get("FREEHOLD_HOME", "")
+    words = ["@reboot", *([f"FREEHOLD_HOME={shlex.quote(home)}"] if home else [])]
+    return " ".join([*words, shlex.quote(python), "-P", "-m", "freehold.serve"])
+
+
 def unit_file(environ: Mapping[str, str], *, root: bool) -> Path:
     if root:
         return Path("/etc/systemd/system") / _NAME
@@ -65,7 +73,7 @@ def enable() -> list[str]:
     if not _has_systemd(root=root):
         raise RefusedError(
             "cannot enable the daemon at boot: this machine has no running systemd",
-            next_command=f"add to crontab -e:  @reboot {sys.executable} -P -m freehold.serve",
+            next_command=f"crontab -e, and add: {boot_line(sys.executable, os.environ)}",
         )
     file = unit_file(os.environ, root=root)
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from freehold.cli.units import unit_file, unit_text
+from freehold.cli.units import boot_line, unit_file, unit_text
 
 
 def test_the_unit_leaves_members_alone_and_keeps_the_home():
@@ -20,3 +20,8 @@ def test_a_users_unit_lies_in_the_users_folder():
         "/home/ann/.config/systemd/user/freehold.service"
     )
     assert unit_file({}, root=True) == Path("/etc/systemd/system/freehold.service")
+
+
+def test_without_systemd_the_line_for_cron_is_given():
+    line = boot_line("/opt/f h/python", {"FREEHOLD_HOME": "/srv/fh"})
+    assert line == "@reboot FREEHOLD_HOME=/srv/fh '/opt/f h/python' -P -m freehold.serve"
