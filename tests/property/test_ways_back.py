@@ -50,19 +50,19 @@ def test_a_cancelled_wish_goes_back_to_where_it_came_from(shape, asked, after):
 
 
 # Enumerated, because the windows are one round wide. Kills the mutant: a wanted member whose
-# hand-over is done is left running (removal.py, rule 1).
-@pytest.mark.parametrize("count", [1, 2])
-def test_a_scale_in_cancelled_at_any_round_brings_everybody_back(count):
-    driver = Driver(SHAPES["three"])
+# hand-over is done is left running (removal.py, rule 1); members join during a hand-over.
+@pytest.mark.parametrize(("first", "count", "then"), [(3, 1, 3), (3, 2, 3), (4, 3, 5)])
+def test_a_scale_in_overtaken_at_any_round_brings_everybody_back(first, count, then):
+    driver = Driver(SHAPES["three"].but(members={"node": first}))
     driver.settle()
-    state = driver.end_state()
+    state = fresh(driver.order.but(members={"node": then}))
     for after in range(25):
         one = deepcopy(driver)
         one.ask(one.order.but(members={"node": count}))
         one.go(after)
-        one.ask(one.order.but(members={"node": 3}))
+        one.ask(one.order.but(members={"node": then}))
         one.settle()
-        assert one.end_state() == state, f"cancelled after {after} rounds"
+        assert one.end_state() == state, f"overtaken after {after} rounds"
 
 
 # Whatever the uninstall wrote on the volumes, the member's own record of its hand-over decides.
