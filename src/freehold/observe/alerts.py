@@ -50,14 +50,18 @@ def evaluate(
         verdict
         for alert in alerts
         for member, metrics in sorted(series.items())
-        if (verdict := _judge(alert, member, metrics.get(alert.metric, ()), now))
+        if (verdict := _judge(alert, member, metrics, now))
     ]
     rank = {"critical": 0, "warning": 1, "info": 2}
     return sorted(verdicts, key=lambda each: (rank[each.severity], each.alert, each.member))
 
 
-def _judge(alert: Alert, member: str, samples: Samples, now: float) -> Verdict | None:
-    since = _absent_since(samples, now) if alert.absent is True else _holds_since(alert, samples)
+def _judge(alert: Alert, member: str, metrics: Mapping[str, Samples], now: float) -> Verdict | None:
+    samples = metrics.get(alert.metric, ())
+    if alert.absent is True:
+        since = _absent_since(samples, metrics, now)
+    else:
+        since = _holds_since(alert, samples)
     if since is None:
         return None
     value = samples[-1][1] if samples else None
@@ -76,11 +80,11 @@ def _judge(alert: Alert, member: str, samples: Samples, now: float) -> Verdict |
     )
 
 
-def _absent_since(samples: Samples, now: float) -> float | None:
-    if not samples:
-        return 0.0  # never measured: absent for ever
-    last = samples[-1][0]
-    return last if now - last > ABSENT_AFTER_S else None
+def _absent_since(samples: Samples, metrics: Mapping[str, Samples], now: float) -> float | None:
+    """Never measured counts from when anything of the member was: a fresh one gets its time."""
+    if samples:
+        return samples[-1][0] if now - samples[-1][0] > ABSENT_AFTER_S else None
+    return min((others[0][0] for others in metrics.values() if others), default=None)
 
 
 def _holds_since(alert: Alert, samples: Samples) -> float | None:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
+
+from msgspec.structs import replace
 
 from freehold.engine.wish import Want
+from freehold.observe.alerts import Verdict
 from freehold.operations.desk import Desk
 from freehold.operations.lookup import open_operation, package_of, sight_of, wish_of
 from freehold.operations.messages import ServiceView
 from freehold.operations.views import service_view
+from freehold.operations.watching import judge_alerts
+
+ALERTS_WITHIN_S = 0.5  # a frozen agent does not hold the view back
 
 
 def list_services(desk: Desk, *, everything: bool = False) -> list[ServiceView]:
@@ -22,6 +31,15 @@ def list_services(desk: Desk, *, everything: bool = False) -> list[ServiceView]:
 
 def look_at(desk: Desk, service: str) -> ServiceView:
     return _view(desk, service)
+
+
+async def describe(desk: Desk, service: str) -> ServiceView:
+    """Return the service with its alerts, as far as its agents say in time what they measured."""
+    alerts: Sequence[Verdict] = ()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ALERTS_WITHIN_S):
+            alerts = await judge_alerts(desk, service)
+    return replace(_view(desk, service), alerts=[asdict(verdict) for verdict in alerts])
 
 
 async def watch_service(desk: Desk, service: str) -> AsyncIterator[ServiceView]:

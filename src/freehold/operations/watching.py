@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from freehold.engine.wish import Want
 from freehold.execution.records import Event
 from freehold.foundation.errors import NotFoundError
-from freehold.observe.alerts import Samples, Verdict, evaluate
+from freehold.foundation.quantities import parse_duration
+from freehold.observe.alerts import ABSENT_AFTER_S, Samples, Verdict, evaluate
 from freehold.operations.desk import Desk
 from freehold.operations.lookup import package_of, sight_of, wish_of
 from freehold.operations.messages import EventView, LogLine, Series
@@ -73,13 +75,17 @@ def _merged(texts: Sequence[str]) -> str:
 
 
 async def judge_alerts(desk: Desk, service: str) -> list[Verdict]:
-    """Return the package's alerts over what the agents measured in the last hour."""
+    """Return the package's alerts over what the agents measured, for as long as they look back."""
     wish = wish_of(desk, service)
     package = package_of(desk, wish)
     if package is None or not package.spec.alerts:
         return []
+    if wish.want is not Want.RUNNING:
+        return []
     now = desk.clock.now()
-    return evaluate(package.spec.alerts, await _measured(desk, service, now - 3600), now)
+    longest = max(parse_duration(alert.for_) for alert in package.spec.alerts)
+    since = now - longest - ABSENT_AFTER_S
+    return evaluate(package.spec.alerts, await _measured(desk, service, since), now)
 
 
 async def _measured(desk: Desk, service: str, since: float) -> Mapping[str, Mapping[str, Samples]]:

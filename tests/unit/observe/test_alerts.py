@@ -45,10 +45,20 @@ def test_a_summary_names_the_member_and_the_value() -> None:
 
 
 def test_a_metric_without_samples_is_absent_and_the_worst_comes_first() -> None:
-    measured = {"db-0": {"lag": series(*[40] * 9), "beat": series(1, 1)}, "db-1": {}}
+    measured = {
+        "db-0": {"lag": series(*[40] * 9), "beat": series(1, 1)},
+        "db-1": {"lag": series(1)},
+    }
     found = evaluate([LAG, LOST], measured, now=200.0)
     assert [(each.alert, each.member) for each in found] == [
         ("silent", "db-0"),
         ("silent", "db-1"),
         ("lagging", "db-0"),
     ]
+
+
+def test_a_member_that_has_measured_nothing_yet_is_not_absent() -> None:
+    assert evaluate([LOST], {"db-0": {}}, now=200.0) == []
+    assert evaluate([LOST], {"db-0": {"lag": series(1, start=190.0)}}, now=200.0)[0].state == (
+        "pending"
+    )

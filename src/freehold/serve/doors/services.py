@@ -30,7 +30,7 @@ async def _list(call: Call) -> list[ServiceView]:
 
 
 async def _look(call: Call) -> ServiceView:
-    return look.look_at(call.desk, call.service)
+    return await look.describe(call.desk, call.service)
 
 
 async def _watch(call: Call) -> Lines:
