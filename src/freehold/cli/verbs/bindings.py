@@ -105,7 +105,7 @@ def _bound(answer: Any) -> Iterator[str]:
     yield f"  files:  {', '.join(answer['entries'])}"
     yield ""
     yield "next:"
-    yield f"  freehold connect {service} --language python"
+    yield f"  freehold connect {service}"
     yield f"  freehold unbind {service} {application}"
 
 

@@ -90,7 +90,8 @@ def install(
     last = carry_out(Wanted(path="/v1/services", body=body, asks=False), manner)
     if last is not None:
         view = connected(say).get(f"/v1/services/{last['service']}")
-        for line in installed_lines(view, width=width_of(sys.stdout)):
+        took_s = (last["ended_at"] or last["created_at"]) - last["created_at"]
+        for line in installed_lines(view, took_s=took_s, width=width_of(sys.stdout)):
             print(line)
 
 

@@ -124,10 +124,10 @@ def describe_lines(service: View, *, now: float, width: int, colours: bool) -> I
     yield from _details(service.get("members") or ())
 
 
-def installed_lines(service: View, *, width: int) -> Iterator[str]:
+def installed_lines(service: View, *, took_s: float, width: int) -> Iterator[str]:
     """Yield the endpoints and what to type next, after a service has become ready."""
     name = service["name"]
-    yield f"{name} is ready"
+    yield f"{name} is ready after {took_s:.1f} s"
     yield ""
     yield from endpoint_lines(service.get("endpoints") or (), width=width)
     if service.get("survives"):
