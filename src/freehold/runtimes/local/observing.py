@@ -85,7 +85,7 @@ class Observer:
 
     def _heard(self, folder: MemberFolder, status: MemberStatus) -> ObservedMember:
         self._lasting("silent", folder, lasts=False)
-        spec, place = folder.spec(), folder.place()
+        spec, place, orders = folder.spec(), folder.place(), folder.orders()
         accepted = spec is not None and spec.revision == status.revision_accepted
         component, group, ordinal = self._identity(folder)
         return ObservedMember(
@@ -104,6 +104,7 @@ class Observer:
             revision_running=status.revision_running,
             restart_hash=spec.restart_hash if spec and accepted else "",
             restart=status.restart,
+            restart_ordered=orders.restart if orders else "",
             ready=status.ready,
             ready_since=self._lasting("ready", folder, lasts=status.ready is True),
             unready_since=self._lasting("unready", folder, lasts=status.ready is not True),
