@@ -59,6 +59,7 @@ def make_listen(socket: str, because: str, say: Say) -> None:
             say("starting the Freehold daemon …")
             said = True
         time.sleep(0.02)
+    _end_second_best(socket, child)
 
 
 _LOCK_HELD = 75  # another daemon has the lock and will answer soon
@@ -90,6 +91,17 @@ def _spawn(log: Path) -> subprocess.Popen[bytes]:
 def _appending(log: Path) -> IO[bytes]:
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     return os.fdopen(descriptor, "ab")
+
+
+def _end_second_best(socket: str, child: subprocess.Popen[bytes]) -> None:
+    """End our daemon when another one answers: it would wake up as the daemon after that one's end."""
+    try:
+        is_ours = wire.listening_pid(socket) == child.pid
+    except OSError:
+        return
+    if not is_ours and child.poll() is None:
+        child.kill()
+        child.wait()
 
 
 def _answers(socket: str) -> bool:
