@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from freehold.cli.changing import Manner, Wanted, carry_out
-from freehold.cli.options import DryRun, Output, OutputOption, Service, Timeout, Wait, Yes
+from freehold.cli.options import Service
 from freehold.cli.verbs.application import Verbs
+from freehold.cli.verbs.manner import changing
 from freehold.foundation.errors import DefinitionError
 
 app = Verbs()
@@ -26,6 +27,7 @@ A member that goes hands its data to the others first. Below what the software
 needs to keep every row, scaling is refused with the reason.
 """,
 )
+@changing
 def scale(
     service: Service,
     count: Annotated[
@@ -38,11 +40,8 @@ def scale(
     component: Annotated[
         str, typer.Option("--component", metavar="NAME", help="Default: the first component.")
     ] = "",
-    dry_run: DryRun = False,
-    wait: Wait = True,
-    timeout: Timeout = "",
-    yes: Yes = False,
-    output: OutputOption = Output.TEXT,
+    *,
+    manner: Manner,
 ) -> None:
     """Change the number of members."""
     wanted = count if count is not None else members
@@ -50,21 +49,17 @@ def scale(
         raise DefinitionError(
             "cannot scale: say how many members once", next_command=f"freehold scale {service} 3"
         )
-    manner = Manner(dry_run=dry_run, wait=wait, timeout=timeout, yes=yes, output=output.value)
     _edit(service, "scale", {"members": wanted, "component": component}, manner)
 
 
 @app.command(epilog="\b\nExamples:\n  freehold start orders\n  freehold start orders --no-wait\n")
+@changing
 def start(
     service: Service,
-    dry_run: DryRun = False,
-    wait: Wait = True,
-    timeout: Timeout = "",
-    yes: Yes = False,
-    output: OutputOption = Output.TEXT,
+    *,
+    manner: Manner,
 ) -> None:
     """Start a stopped service."""
-    manner = Manner(dry_run=dry_run, wait=wait, timeout=timeout, yes=yes, output=output.value)
     _edit(service, "start", {}, manner)
 
 
@@ -79,16 +74,13 @@ Stopping never waits for health: it is also the way out of a stuck service.
 The data stays; freehold start brings the service back as it was.
 """,
 )
+@changing
 def stop(
     service: Service,
-    dry_run: DryRun = False,
-    wait: Wait = True,
-    timeout: Timeout = "",
-    yes: Yes = False,
-    output: OutputOption = Output.TEXT,
+    *,
+    manner: Manner,
 ) -> None:
     """Stop a service gracefully; its data stays."""
-    manner = Manner(dry_run=dry_run, wait=wait, timeout=timeout, yes=yes, output=output.value)
     _edit(service, "stop", {}, manner)
 
 
@@ -103,16 +95,13 @@ One member after another, each waiting for the one before to be ready, so that
 the service answers all the time (when it has more than one member).
 """,
 )
+@changing
 def restart(
     service: Service,
-    dry_run: DryRun = False,
-    wait: Wait = True,
-    timeout: Timeout = "",
-    yes: Yes = False,
-    output: OutputOption = Output.TEXT,
+    *,
+    manner: Manner,
 ) -> None:
     """Restart the members, one after another."""
-    manner = Manner(dry_run=dry_run, wait=wait, timeout=timeout, yes=yes, output=output.value)
     _edit(service, "restart", {}, manner)
 
 
@@ -127,19 +116,16 @@ The member gets new volumes and takes its data from the others; the old ones
 are kept until purge. The old member never starts again.
 """,
 )
+@changing
 def rebuild(
     service: Service,
     member: Annotated[
         str, typer.Argument(metavar="MEMBER", help="The member's name.", show_default=False)
     ],
-    dry_run: DryRun = False,
-    wait: Wait = True,
-    timeout: Timeout = "",
-    yes: Yes = False,
-    output: OutputOption = Output.TEXT,
+    *,
+    manner: Manner,
 ) -> None:
     """Make one member anew from the others' data."""
-    manner = Manner(dry_run=dry_run, wait=wait, timeout=timeout, yes=yes, output=output.value)
     _edit(service, "rebuild", {"member": member}, manner)
 
 
@@ -153,17 +139,14 @@ Examples:
 Protection concerns purge only: it is refused until lifted.
 """,
 )
+@changing
 def protect(
     service: Service,
     off: Annotated[bool, typer.Option("--off", help="Lift the protection.")] = False,
-    dry_run: DryRun = False,
-    wait: Wait = True,
-    timeout: Timeout = "",
-    yes: Yes = False,
-    output: OutputOption = Output.TEXT,
+    *,
+    manner: Manner,
 ) -> None:
     """Switch a service's protection against purge on (or off)."""
-    manner = Manner(dry_run=dry_run, wait=wait, timeout=timeout, yes=yes, output=output.value)
     _edit(service, "protect", {"on": not off}, manner)
 
 
@@ -178,16 +161,13 @@ Members go, volumes and credentials stay: installing a service of the same
 name brings the data back. To remove the data too: freehold purge SERVICE
 """,
 )
+@changing
 def uninstall(
     service: Service,
-    dry_run: DryRun = False,
-    wait: Wait = True,
-    timeout: Timeout = "",
-    yes: Yes = False,
-    output: OutputOption = Output.TEXT,
+    *,
+    manner: Manner,
 ) -> None:
     """Remove a service; its data stays until purge."""
-    manner = Manner(dry_run=dry_run, wait=wait, timeout=timeout, yes=yes, output=output.value)
     if _edit(service, "uninstall", {}, manner):
         print(f"the data of {service} is kept")
         print(f"next: freehold install PACKAGE {service}   back, with its data")

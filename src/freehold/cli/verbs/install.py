@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,9 +13,10 @@ import yaml
 
 from freehold.cli.changing import Manner, Wanted, carry_out
 from freehold.cli.client import connected
-from freehold.cli.options import DryRun, Output, OutputOption, Package, Project, Timeout, Wait, Yes
+from freehold.cli.options import Package, Project
 from freehold.cli.text import say, width_of
 from freehold.cli.verbs.application import Verbs
+from freehold.cli.verbs.manner import changing
 from freehold.cli.views.services import installed_lines
 from freehold.foundation.errors import DefinitionError
 
@@ -36,6 +38,7 @@ software unchecked. --set wins over -f; a later one wins over an earlier one.
 The knobs of a package: freehold explain PACKAGE
 """,
 )
+@changing
 def install(
     package: Package,
     name: Annotated[
@@ -59,11 +62,8 @@ def install(
         str, typer.Option("--preset", metavar="NAME", help="A named set of knobs: dev, ha.")
     ] = "",
     project: Project = "default",
-    dry_run: DryRun = False,
-    wait: Wait = True,
-    timeout: Timeout = "",
-    yes: Yes = False,
-    output: OutputOption = Output.TEXT,
+    *,
+    manner: Manner,
 ) -> None:
     """Install a package as a service and follow it until it is ready.
 
@@ -71,14 +71,6 @@ def install(
     answers and what to type next. Nothing is asked: installing destroys nothing.
     """
     knobs, settings = wish_of(values or [], assignments or [])
-    manner = Manner(
-        dry_run=dry_run,
-        wait=wait,
-        timeout=timeout,
-        yes=yes,
-        output=output.value,
-        project=project,
-    )
     body = {
         "package": _package(package),
         "name": _once(name, named),
@@ -87,7 +79,9 @@ def install(
         "knobs": knobs,
         "settings": settings,
     }
-    last = carry_out(Wanted(path="/v1/services", body=body, asks=False), manner)
+    last = carry_out(
+        Wanted(path="/v1/services", body=body, asks=False), replace(manner, project=project)
+    )
     if last is not None:
         view = connected(say).get(f"/v1/services/{last['service']}")
         took_s = (last["ended_at"] or last["created_at"]) - last["created_at"]

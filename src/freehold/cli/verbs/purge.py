@@ -10,9 +10,10 @@ import typer
 
 from freehold.cli.changing import Manner, Wanted, answer_of, carry_out, show_plan
 from freehold.cli.client import connected
-from freehold.cli.options import DryRun, Output, OutputOption, Service, Timeout, Wait, Yes
+from freehold.cli.options import Service
 from freehold.cli.text import say
 from freehold.cli.verbs.application import Verbs
+from freehold.cli.verbs.manner import changing
 from freehold.foundation.errors import RefusedError
 
 app = Verbs()
@@ -30,6 +31,7 @@ Examples:
 Never silently: without a terminal both --yes and --confirm are needed.
 """,
 )
+@changing
 def purge(
     service: Service,
     confirm: Annotated[
@@ -38,18 +40,14 @@ def purge(
     unprotect: Annotated[
         bool, typer.Option("--unprotect", help="Lift the protection against purge first.")
     ] = False,
-    dry_run: DryRun = False,
-    wait: Wait = True,
-    timeout: Timeout = "",
-    yes: Yes = False,
-    output: OutputOption = Output.TEXT,
+    *,
+    manner: Manner,
 ) -> None:
     """Remove a service with its data, credentials and addresses, for good."""
-    manner = Manner(dry_run=dry_run, wait=wait, timeout=timeout, yes=yes, output=output.value)
     path = f"/v1/services/{service}/purge"
     body = {"unprotect": unprotect}
     typed = confirm
-    if not dry_run and not (yes and confirm):
+    if not manner.dry_run and not (manner.yes and confirm):
         typed = _typed(service, path, body, manner)
     wanted = Wanted(path=path, body={**body, "confirm": typed}, asks=False)
     if carry_out(wanted, manner):
