@@ -176,7 +176,7 @@ def restarts(root: Path, tree: Path, times: int) -> None:
             # A new sheet: the same cause again would wait, as it should.
             began = time.perf_counter()
             os.kill(pid, 9)
-            wait_closed_then_open()
+            wait_gone_then_open(pid)
             taken.append((time.perf_counter() - began) * 1000)
             restart_agent_memory(place)
         for number in range(times):
@@ -200,8 +200,8 @@ def listens(port: int) -> bool:
         return probe.connect_ex((ADDRESS, port)) == 0
 
 
-def wait_closed_then_open() -> None:
-    while listens(PORT):
+def wait_gone_then_open(pid: int) -> None:
+    while Path(f"/proc/{pid}").exists():
         time.sleep(0.0005)
     while not listens(PORT):
         time.sleep(0.0005)

@@ -5,7 +5,7 @@ Rules, strongest first:
 1. Not wanted (stopped, fenced, the agent is leaving): it ends.
 2. A restart stamp that was not carried out, or a change that needs a restart: it ends; the next
    decision starts it.
-3. A change that can be reloaded is reloaded, any other is only written.
+3. A change that can be reloaded is reloaded, once the software can hear; any other is written.
 4. Wanted and not alive: it starts, once its back-off is over.
 """
 
@@ -31,6 +31,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     restart_done: str = ""
     place_changed: bool = False
     wait_s: float = 0.0
+    settles_s: float = 0.0  # it has just been started: not to be told anything for so long
 
 
 class Rest(msgspec.Struct, frozen=True):
@@ -38,6 +39,12 @@ class Rest(msgspec.Struct, frozen=True):
 
 
 class Wait(msgspec.Struct, frozen=True):
+    seconds: float
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """Leave it as it is for so long, then decide again."""
+
     seconds: float
 
 
@@ -55,7 +62,7 @@ class Refresh(msgspec.Struct, frozen=True):
     reload: bool
 
 
-Step = Rest | Wait | Start | Stop | Refresh
+Step = Rest | Wait | Hold | Start | Stop | Refresh
 
 
 def decide(view: View) -> Step:  # noqa: PLR0911  one line a rule
@@ -68,7 +75,9 @@ def decide(view: View) -> Step:  # noqa: PLR0911  one line a rule
     if view.running is None or view.running.restart_hash != view.target.restart_hash:
         return Stop("its files or command changed")
     if view.running.reload_hash != view.target.reload_hash:
-        return Refresh(reload=True)
+        return Hold(view.settles_s) if view.settles_s > 0 else Refresh(reload=True)
+    if view.place_changed and view.settles_s > 0:
+        return Hold(view.settles_s)
     if view.running.revision != view.target.revision or view.place_changed:
         return Refresh(reload=False)
     return Rest()

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from freehold.agent.probes import Prober, Verdict
 from freehold.foundation.member import MemberSpec, Place, Probe
 
+FROZEN = "stopped by a signal"
 SETTLED_S = 0.5  # without any probe: what has run so long counts as ready
 
 
@@ -30,9 +31,12 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     value: str = ""
     asked_at: float | None = None
+    frozen_since: float | None = None  # stopped by a signal whenever it was asked since
 
 
-def counted(count: Count, verdict: Verdict, probe: Probe, now: float) -> Count:
+def counted(
+    count: Count, verdict: Verdict, probe: Probe, now: float, *, frozen: bool = False
+) -> Count:
     """Return the history with one more verdict. Pure."""
     if verdict.passed:
         return replace(
@@ -43,6 +47,7 @@ def counted(count: Count, verdict: Verdict, probe: Probe, now: float) -> Count:
             reason="",
             value=verdict.value,
             asked_at=now,
+            frozen_since=None,
         )
     failures = count.failures + 1
     # A verdict stands until ``fails`` in a row overturn it; before the first one it is simply no.
@@ -53,13 +58,21 @@ def counted(count: Count, verdict: Verdict, probe: Probe, now: float) -> Count:
         failures=failures,
         reason=verdict.reason,
         asked_at=now,
+        frozen_since=(now if count.frozen_since is None else count.frozen_since)
+        if frozen
+        else None,
     )
 
 
 def is_dead(count: Count, probe: Probe, now: float) -> bool:
-    """Whether an alive probe's history condemns the software. Pure."""
+    """Whether an alive probe's history condemns the software. Pure.
+
+    A process that is stopped by a signal recovers nothing: for it the startup time does not count.
+    """
     if count.failures < probe.fails:
         return False
+    if count.frozen_since is not None and now - count.frozen_since >= probe.fails * probe.every_s:
+        return True
     return count.passed_once or now - count.started_at >= probe.startup_s
 
 
@@ -71,7 +84,9 @@ class Health:
         prober: Prober,
         changed: Callable[[], None],
         condemn: Callable[[str], Awaitable[None]],
+        is_frozen: Callable[[], bool],
     ) -> None:
+        self._is_frozen = is_frozen
         self._prober = prober
         self._changed = changed
         self._condemn = condemn
@@ -158,12 +173,14 @@ class Health:
         while self._probed is not None:
             verdict = await self._prober.ask(probe, *self._probed)
             before = self._counts[name]
-            after = counted(before, verdict, probe, time.monotonic())
+            frozen = not verdict.passed and self._is_frozen()
+            after = counted(before, verdict, probe, time.monotonic(), frozen=frozen)
             self._counts[name] = after
             if (before.verdict, before.value) != (after.verdict, after.value):
                 self._changed()
             if name == "alive" and is_dead(after, probe, time.monotonic()):
-                await self._condemn(f"probe failed: {after.reason}")
+                why = FROZEN if after.frozen_since is not None else after.reason
+                await self._condemn(f"probe failed: {why}")
                 return
             pause = probe.every_s if after.passed_once else min(probe.every_s, pause * 1.5)
             await asyncio.sleep(pause)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from freehold.agent import proc
+from freehold.agent.health import FROZEN
 from freehold.agent.launcher import LOCK_HELD
 from freehold.agent.policy import UNKNOWN, Streak, after_exit
 from freehold.agent.processes import Child, Launch, Processes
@@ -31,6 +32,7 @@ class Keeper:
         self.tag = tag
         self.life = life
         self.child: Child | None = None
+        self.last_kind = ""  # of the last end, as the policy counts it
         self._processes = processes
         self._keep = keep
         self._wake = wake
@@ -105,11 +107,12 @@ class Keeper:
             self._not_before = time.monotonic() + 0.2
             self._set(replace(self.life, running=None))
             return "alive.lock is held"
-        kind = "probe failed" if condemned else cause_of(code)
+        kind = _kind_of(condemned) if condemned else cause_of(code)
         if kind == "signal SIGKILL" and proc.oom_kills() > self._oom_kills:
             kind = "out of memory (signal SIGKILL)"
         delay, self._streak = after_exit(self._streak, kind, self.ran_s)
         self._not_before = time.monotonic() + delay
+        self.last_kind = kind
         cause = condemned or kind
         self._note_end(cause, restarted=True)
         return cause
@@ -159,6 +162,11 @@ class Keeper:
     def _set(self, life: Life) -> None:
         self.life = life
         self._keep(life)
+
+
+def _kind_of(condemned: str) -> str:
+    """Who was frozen from outside did not fail by itself: for the policy that is a signal."""
+    return "signal SIGSTOP" if condemned.endswith(FROZEN) else "probe failed"
 
 
 def cause_of(code: int | None) -> str:

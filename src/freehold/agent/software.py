@@ -15,6 +15,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from freehold.agent import proc
 from freehold.agent.decisions import Marks
 from freehold.agent.events import Events
 from freehold.agent.health import Health
@@ -46,7 +47,7 @@ class Software:
         self.main = Keeper(
             "main", processes, memory.state.main, keep=self._keep, wake=self.wake.set
         )
-        self.health = Health(prober, self.wake.set, self._condemn)
+        self.health = Health(prober, self.wake.set, self._condemn, self._is_frozen)
         self.runs: tuple[MemberSpec, Place] | None = None  # what it was started with
         self.condemned = ""  # why its alive probe wants it killed
 
@@ -202,6 +203,10 @@ class Software:
             return task.result() if task.done() else ""
         finally:
             task.cancel()
+
+    def _is_frozen(self) -> bool:
+        found = proc.stat(self.main.pid) if self.main.pid else None
+        return found is not None and found.state == "T"
 
     async def _condemn(self, reason: str) -> None:
         self.condemned = reason

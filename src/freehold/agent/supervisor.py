@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from freehold.agent import policy
 from freehold.agent.companions import Companions
-from freehold.agent.decisions import Refresh, Rest, Start, Step, Stop, View, Wait, decide
+from freehold.agent.decisions import Hold, Refresh, Rest, Start, Step, Stop, View, Wait, decide
 from freehold.agent.events import Events
 from freehold.agent.health import Health
 from freehold.agent.keeper import Keeper
@@ -25,6 +25,7 @@ from freehold.foundation.member import MemberSpec, Phase, Place
 
 _RETRY_S = 0.5  # an obstacle: look again
 _FAULT_S = 2.0
+_SETTLES_S = 10.0  # until it was ready: a signal may come before its handler and kill it
 _TROUBLE_S = 5.0  # a full disk: try to write the notes again
 _AT_ONCE = 0.0
 
@@ -148,6 +149,8 @@ class Supervisor:
             case Rest():
                 await self._rest()
                 return None
+            case Hold(seconds):
+                return seconds
             case Wait(seconds):
                 self.phase = Phase.BACKOFF
                 self._waits_for = f"ended: {self.main.life.last_exit}"
@@ -175,6 +178,7 @@ class Supervisor:
             restart_done=self._memory.state.restart,
             place_changed=self._place_changed,
             wait_s=self.main.wait_s,
+            settles_s=0.0 if self._was_ready else max(0.0, _SETTLES_S - self.main.ran_s),
         )
 
     async def _rest(self) -> None:
@@ -219,7 +223,7 @@ class Supervisor:
         spec, _ = self._memory.target()
         is_new = self._memory.good is not None and spec.revision != self._memory.good.spec.revision
         hopeless = is_new and policy.gives_up(
-            cause=cause,
+            cause=self.main.last_kind,
             attempts=self._attempts,
             was_ready=self._was_ready,
             good_exists=not self._memory.state.given_up,

@@ -20,7 +20,7 @@ import msgspec
 
 from freehold.agent import proc
 from freehold.agent.client import AgentClient
-from freehold.foundation.errors import FreeholdError
+from freehold.foundation.errors import FreeholdError, TransientFault
 from freehold.foundation.member import (
     HttpCall,
     Listener,
@@ -167,11 +167,24 @@ class Bench:
         self.spec = replace(self.spec, **changes)
         return await self.client.order(spec=self.spec)
 
+    async def send_again(self) -> None:
+        """Send everything whole, as a level-triggered engine does, until the agent took it."""
+
+        async def sent() -> MemberStatus | None:
+            try:
+                return await self.client.order(spec=self.spec, orders=self.orders)
+            except TransientFault:
+                return None
+
+        await eventually(sent)
+
     async def ask(self, path: str) -> str:
         reader, writer = await asyncio.open_connection(self.place.bind, PORT)
-        writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
-        answer = (await reader.read()).decode()
-        writer.close()
+        try:
+            writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+            answer = (await reader.read()).decode()
+        finally:
+            writer.close()
         return answer.partition("\r\n\r\n")[2]
 
     def processes(self) -> dict[int, str]:

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from freehold.agent.decisions import (
+    Hold,
     Marks,
     Refresh,
     Rest,
@@ -46,6 +47,8 @@ def test_a_dead_one_starts_after_its_back_off() -> None:
 def test_a_change_costs_what_its_hash_says() -> None:
     assert isinstance(seen(running=replace(NEW, restart_hash="r1", reload_hash="l1")), Stop)
     assert seen(running=replace(NEW, reload_hash="l1", revision="v1")) == Refresh(reload=True)
+    early = seen(running=replace(NEW, reload_hash="l1"), settles_s=2.0)
+    assert early == Hold(2.0)
     assert seen(running=replace(NEW, revision="v1")) == Refresh(reload=False)
     assert seen(place_changed=True) == Refresh(reload=False)
 

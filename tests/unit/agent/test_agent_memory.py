@@ -118,6 +118,16 @@ def test_alive_condemns_only_what_has_passed_once_or_had_its_startup_time() -> N
     assert is_dead(after(*[False] * 50), PROBE, 60.0)
 
 
+def test_a_stopped_process_gets_no_startup_time() -> None:
+    count = Count(started_at=0.0)
+    for second in range(7):
+        count = counted(count, Verdict(False, "no"), PROBE, float(second), frozen=True)
+    assert not is_dead(count, PROBE, 5.9)
+    assert is_dead(count, PROBE, 6.0)
+    woken = counted(count, Verdict(False, "no"), PROBE, 7.0, frozen=False)
+    assert not is_dead(woken, PROBE, 20.0)
+
+
 @pytest.mark.parametrize(
     ("answer", "verdict"),
     [
