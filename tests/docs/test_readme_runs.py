@@ -38,6 +38,7 @@ def clone(tmp_path: Path) -> Iterator[Path]:
                 os.chown(path, UID, UID)
     yield top
     shutil.rmtree(top, ignore_errors=True)
+    shutil.rmtree(f"/tmp/freehold-{UID}", ignore_errors=True)  # its sockets
 
 
 def as_ordinary_user(top: Path, script: str) -> subprocess.CompletedProcess[str]:
