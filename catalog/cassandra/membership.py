@@ -173,10 +173,11 @@ def clean_up(member: Member, _arguments: Arguments) -> Answer:
     asked = cluster.jolokia(member)
     if any(each.get("taskType") == "Cleanup" for each in asked.read("Compactions", mbean=_COMPACT)):
         return Progress("drops rows that moved away", again_s=1.0)
-    patient = replace(asked, timeout_s=_A_CALL_S)
+    deadline = time.monotonic() + _A_CALL_S
     for keyspace in asked.read("NonSystemKeyspaces"):
+        left_s = deadline - time.monotonic()
         try:
-            patient.run(_CLEANUP, keyspace, [])
+            replace(asked, timeout_s=max(0.1, left_s)).run(_CLEANUP, keyspace, [])
         except TimeoutError:  # the JVM goes on with it
             return Progress(f"drops rows of {keyspace} that moved away", again_s=1.0)
     return Done()
