@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.scenario.home import Home, is_alive, until
 
 ENGINE = "org.apache.cassandra.service.CassandraDaemon"

@@ -7,7 +7,6 @@ twice and nothing is orphaned.
 import signal
 
 import pytest
-
 from tests.scenario.cassandra.conftest import ENGINE, bind, until_whole
 from tests.scenario.cassandra.writer import Writer
 from tests.scenario.home import is_alive, kill, until

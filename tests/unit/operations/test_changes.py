@@ -262,7 +262,7 @@ def test_a_service_that_is_not_there_is_not_found_or_no_name(world: World, name:
 def test_a_verb_that_means_nothing_now_is_refused_and_names_what_to_wait_for(world: World) -> None:
     run(world.installed(ready=1))
     accepted = run(running.stop(world.desk, ANN, "echo", Verb()))
-    with pytest.raises(RefusedError, match="stop is on its way|it is stopped") as refused:
+    with pytest.raises(RefusedError, match=r"stop is on its way|it is stopped") as refused:
         run(running.restart(world.desk, ANN, "echo", Verb()))
     assert refused.value.next_command
     assert accepted.operation.id
