@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from echo_members import ECHO, PASSWORD, EchoMember
+from tests.catalog.echo_members import ECHO, PASSWORD, EchoMember
 
 from freehold.adapters import certificates
 from freehold.agent.hook import Done, Failed, Progress

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 
 import pytest
-from labs import Lab, LocalLab, SimulatedLab
+from tests.contract.labs import Lab, LocalLab, SimulatedLab
 
 
 @pytest.fixture(params=["simulated", pytest.param("local", marks=pytest.mark.real)])

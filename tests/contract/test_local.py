@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from labs import LocalLab, Story
+from tests.contract.labs import LocalLab, Story
 
 from freehold.agent import proc
 from freehold.engine.observed import Reach, Retirement

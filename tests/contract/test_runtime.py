@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from labs import Story
+from tests.contract.labs import Story
 
 from freehold.engine.observed import Reach, Retirement
 from freehold.engine.plan import (

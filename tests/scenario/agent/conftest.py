@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_bench import Bench
+from tests.scenario.agent.agent_bench import Bench
 
 from freehold.agent.tree import lay_out
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from agent_bench import Bench, eventually, lives
+from tests.scenario.agent.agent_bench import Bench, eventually, lives
 
 from freehold.foundation.errors import NotFoundError, PermanentFault
 from freehold.foundation.member import (

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from agent_bench import Bench, eventually
+from tests.scenario.agent.agent_bench import Bench, eventually
 
 from freehold.foundation.errors import TransientFault
 from freehold.foundation.member import Change, FileSpec, Phase

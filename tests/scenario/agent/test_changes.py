@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from agent_bench import BODY_PYTHON, Bench, eventually, lives
+from tests.scenario.agent.agent_bench import BODY_PYTHON, Bench, eventually, lives
 
 from freehold.foundation.errors import PermanentFault, RefusedError
 from freehold.foundation.member import (

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from agent_bench import PORT, Bench, eventually, is_free, lives
+from tests.scenario.agent.agent_bench import PORT, Bench, eventually, is_free, lives
 
 from freehold.agent.client import AgentClient
 from freehold.foundation.errors import RefusedError, TransientFault

@@ -8,10 +8,10 @@ import ipaddress
 from typing import Any
 
 import pytest
-from agent_bench import PORT, Bench, eventually
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.scenario.agent.agent_bench import PORT, Bench, eventually
 
 from freehold.foundation.member import HttpCall, LogSource, MetricSource, MetricSpec, Probe
 

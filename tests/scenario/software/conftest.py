@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from misbehaving_registry import HOST, Registry
+from tests.scenario.software.misbehaving_registry import HOST, Registry
 
 from freehold.software.store import Store
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from misbehaving_registry import (
+from tests.scenario.software.misbehaving_registry import (
     HOST,
     Handler,
     Registry,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from misbehaving_registry import Registry, doing, wheel_bytes
+from tests.scenario.software.misbehaving_registry import Registry, doing, wheel_bytes
 
 from freehold.foundation.errors import PermanentFault
 from freehold.software.fetch import fetch_files

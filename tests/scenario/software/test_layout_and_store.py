@@ -13,7 +13,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from misbehaving_registry import Registry, bytes_instead, hang_after, wheel_bytes
+from tests.scenario.software.misbehaving_registry import (
+    Registry,
+    bytes_instead,
+    hang_after,
+    wheel_bytes,
+)
 
 from freehold.definition.package import Package
 from freehold.definition.schema import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from misbehaving_registry import Registry, wheel_bytes
+from tests.scenario.software.misbehaving_registry import Registry, wheel_bytes
 
 from freehold.definition.schema import Source, Version
 from freehold.foundation.errors import DefinitionError, PermanentFault

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from misbehaving_registry import HOST, Registry
+from tests.scenario.software.misbehaving_registry import HOST, Registry
 
 from freehold.foundation.errors import PermanentFault
 from freehold.software.fetch import fetch_files

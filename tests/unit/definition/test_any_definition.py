@@ -12,7 +12,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from packages import ECHO, SERVICE, folder, tiny
+from tests.unit.definition.packages import ECHO, SERVICE, folder, tiny
 
 from freehold.definition.document import read_yaml
 from freehold.definition.loader import lint, load_package

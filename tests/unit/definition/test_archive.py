@@ -8,7 +8,7 @@ import tarfile
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from packages import tiny
+from tests.unit.definition.packages import tiny
 
 from freehold.definition import archive, loader
 from freehold.foundation.errors import DefinitionError

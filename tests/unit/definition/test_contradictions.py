@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from packages import LOCK, SERVICE, broken, tiny
+from tests.unit.definition.packages import LOCK, SERVICE, broken, tiny
 
 from freehold.definition.archive import LARGEST_PINNED_BYTES
 from freehold.definition.loader import lint

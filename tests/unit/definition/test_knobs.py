@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from packages import SERVICE, load_tiny, tiny
+from tests.unit.definition.packages import SERVICE, load_tiny, tiny
 
 from freehold.definition import knobs
 from freehold.definition.schema import Knob, KnobType, Settings

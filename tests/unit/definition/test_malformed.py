@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from packages import SERVICE, broken, load_tiny, tiny
+from tests.unit.definition.packages import SERVICE, broken, load_tiny, tiny
 
 from freehold.definition.loader import lint
 from freehold.foundation.errors import DefinitionError

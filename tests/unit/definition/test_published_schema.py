@@ -10,7 +10,7 @@ from pathlib import Path
 
 import jsonschema as library
 import yaml
-from packages import ECHO, SERVICE
+from tests.unit.definition.packages import ECHO, SERVICE
 
 from freehold.definition import jsonschema
 
