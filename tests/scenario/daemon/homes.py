@@ -19,6 +19,7 @@ from typing import Any
 
 import freehold.testkit
 
+_BYTECODE = tempfile.TemporaryDirectory(prefix="fh-bytecode-")
 ECHO = str(Path(freehold.testkit.__file__).parent / "echo")
 DEADLINE_S = 60.0
 
@@ -41,6 +42,9 @@ class Home:
         self.folder = Path(tempfile.mkdtemp(prefix="fhd-", dir="/tmp"))
         self.folder.chmod(0o755)  # software accounts have to pass through
         self.environ = {**os.environ, "FREEHOLD_HOME": str(self.folder), **(environ or {})}
+        # As users have it: modules are compiled once, not at every start of a daemon.
+        self.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        self.environ["PYTHONPYCACHEPREFIX"] = _BYTECODE.name
         self.daemon: subprocess.Popen[bytes] | None = None
 
     @property
