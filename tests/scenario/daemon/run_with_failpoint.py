@@ -8,12 +8,15 @@ nothing of this exists in shipped code.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections import Counter
 from pathlib import Path
 
 from freehold.serve.daemon import main
+
+_VOLUMES = re.compile(r" \([^()]*\)$")  # uids of volumes differ from home to home
 
 
 class KillingFailpoints:
@@ -23,6 +26,7 @@ class KillingFailpoints:
         self._armed = ""
 
     def reach(self, point: str) -> None:
+        point = _VOLUMES.sub("", point)
         with (self._home / "points").open("a") as points:
             points.write(point + "\n")
         arm = self._home / "arm"

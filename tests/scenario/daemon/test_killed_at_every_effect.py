@@ -21,6 +21,7 @@ from tests.scenario.daemon.pictures import picture, secrets_of
 
 DAEMON = (sys.executable, str(Path(__file__).parent / "run_with_failpoint.py"))
 AT_ONCE = 2  # cores
+ATTEMPTS = 3  # steps of one stage may come in another order; a point not reached gets another life
 
 Ask = Callable[[Home], tuple[int, Any]]
 Verb = tuple[str, Ask]
@@ -57,7 +58,7 @@ class Life:
 
     def __init__(self) -> None:
         self.pictures: dict[str, Any] = {}
-        self.missed: list[Kill] = []
+        self.missed: dict[str, Kill] = {}
         self.points: dict[str, list[str]] = {}
 
     def live(self, kills: dict[str, Kill]) -> Life:
@@ -69,7 +70,7 @@ class Life:
                 if name not in kills:
                     _carry_out(each, ask)
                 elif not _take(each, ask, kills[name]):
-                    self.missed.append(kills[name])
+                    self.missed[name] = kills[name]
                 self._look(each, name, before)
         return self
 
@@ -161,16 +162,18 @@ def test_a_daemon_killed_at_any_effect_ends_where_a_clean_one_does() -> None:
     most = max(map(len, clean.points.values()))
     assert most >= 12, clean.points
 
-    def live(number: int) -> tuple[dict[str, Kill], Life]:
-        kills = _kills(clean, number)
+    def live(kills: dict[str, Kill]) -> tuple[dict[str, Kill], Life]:
         return kills, Life().live(kills)
 
-    missed = []
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for kills, life in pool.map(live, range(most)):
-            _compare(clean, kills, life.pictures)
-            missed += life.missed
-    assert len(missed) <= 4, missed
+    left = [_kills(clean, number) for number in range(most)]
+    for _ in range(ATTEMPTS):
+        missed: list[dict[str, Kill]] = []
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for kills, life in pool.map(live, left):
+                _compare(clean, kills, life.pictures)
+                missed += [{verb: kill} for verb, kill in life.missed.items()]
+        left = missed
+    assert not left, f"never killed at {left}"
 
 
 def _compare(clean: Life, kills: dict[str, Kill], pictures: dict[str, Any]) -> None:
