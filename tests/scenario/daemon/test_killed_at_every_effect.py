@@ -3,6 +3,9 @@
 A clean life enumerates the points; then each further life kills the daemon once in every verb, at
 the verb's n-th point, until every point of every verb has been killed at. End state, counts,
 owners and modes must equal the clean life's after every verb (issue 3, "Shown by" 1).
+
+Seen to fail on these mutants: software is restarted when it is adopted; a password is made anew
+after a restart; a folder's mode is weaker after a restart; open operations are not taken up.
 """
 
 from __future__ import annotations
