@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 from freehold.engine.verbs import Encounter, encounter
@@ -52,6 +53,19 @@ class Engine:
 
     def snapshot(self, service: str) -> Snapshot | None:
         return self._loops[service].snapshot if service in self._loops else None
+
+    async def refresh(self, service: str, *, at_most_s: float, within_s: float) -> None:
+        """Look again when the last observation is older than ``at_most_s``; never wait longer than
+        ``within_s``: what is shown then is older, and says so."""
+        loop = self._loops.get(service)
+        if loop is None:
+            return
+        seen = loop.snapshot
+        if seen is not None and self._world.clock.now() - seen.observed_at <= at_most_s:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await loop.look_again()
 
     def live_operation(self, operation_id: str) -> Operation | None:
         """Return the operation with the notes of steps that are being carried out now."""

@@ -66,6 +66,7 @@ class ServiceLoop:
         self._notify = notify
         self._wake = asyncio.Event()
         self._edited = asyncio.Event()
+        self._looked = asyncio.Event()
         self._recorded = 0  # generation that the runtime has on record
         self._rendered: tuple[tuple[Wish, dict[str, int], frozenset[str]], Desired] | None = None
         self._notes: dict[str, tuple[str, float | None]] = {}
@@ -80,6 +81,12 @@ class ServiceLoop:
 
     def wake(self) -> None:
         self._wake.set()
+
+    async def look_again(self) -> None:
+        """Wait for the next observation, which comes at once unless steps are being carried out."""
+        looked = self._looked
+        self._wake.set()
+        await looked.wait()
 
     def wish_changed(self) -> None:
         self._executor.release()
@@ -179,6 +186,8 @@ class ServiceLoop:
     def _show(self, snapshot: Snapshot) -> None:
         former = self.snapshot
         self.snapshot = snapshot
+        self._looked.set()
+        self._looked = asyncio.Event()
         seen = list(transitions(former.observed if former else None, snapshot.observed))
         for each in seen if former else ():
             self._event("member", each.severity, each.message, member=each.member)

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.scenario.home import Home, is_alive, until
@@ -46,17 +47,16 @@ def bind(home: Home, application: str = "shop") -> Path:
 
 
 def until_whole(home: Home, members: int = 3) -> None:
-    """Wait until the service is ready, and see one engine and one agent for each member."""
-    home.until_state("orders", "ready", within_s=240)
-    until(
-        lambda: len(home.engines(ENGINE)),
-        lambda count: count == members,
-        60,
-        f"{members} engines run",
-        home.evidence,
-    )
-    seen = home.service("orders")["members"]
-    pids = [each["agent_pid"] for each in seen] + [each["pid"] for each in seen]
-    assert len(seen) == members
-    assert len(set(pids)) == 2 * members
-    assert all(is_alive(pid) for pid in pids)
+    """Wait until the service is ready with one living engine and agent for each member, no more."""
+
+    def is_whole(seen: dict[str, Any]) -> bool:
+        pids = [each[pid] for each in seen["members"] for pid in ("agent_pid", "pid")]
+        return (
+            seen["state"] == "ready"
+            and len(seen["members"]) == members
+            and len(seen["endpoints"][0]["addresses"]) == members
+            and len({pid for pid in pids if is_alive(pid)}) == 2 * members
+        )
+
+    until(lambda: home.service("orders"), is_whole, 240, "orders is whole", home.evidence)
+    assert len(home.engines(ENGINE)) == members

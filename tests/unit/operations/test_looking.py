@@ -20,7 +20,7 @@ def run(coroutine: Any) -> Any:
 
 def test_a_service_view_says_how_it_is_and_who_serves_it(world: World) -> None:
     run(world.installed(ready=1))
-    view = look.look_at(world.desk, "echo")
+    view = run(look.describe(world.desk, "echo"))
     assert (view.members_ready, view.members_wanted) == (1, 1)
     assert view.endpoints[0].addresses == ["127.0.9.1:7070"]
     member = view.members[0]
@@ -36,8 +36,8 @@ def test_a_service_view_says_how_it_is_and_who_serves_it(world: World) -> None:
 
 def test_uninstalled_services_are_listed_only_when_asked_for(world: World) -> None:
     run(world.installed(want=Want.UNINSTALLED))
-    assert look.list_services(world.desk) == []
-    assert [view.state for view in look.list_services(world.desk, everything=True)] == [
+    assert run(look.list_services(world.desk)) == []
+    assert [view.state for view in run(look.list_services(world.desk, everything=True))] == [
         "uninstalled"
     ]
 
@@ -47,7 +47,7 @@ def test_a_lost_definition_is_a_problem_of_doctor_and_views_still_answer(world: 
     world.engine.seen.clear()
     lost = replace(wish, definition="sha256:0", generation=wish.generation + 1)
     world.journal.put_wish(lost, expected_generation=wish.generation)
-    assert look.look_at(world.desk, "echo").state == "unknown"
+    assert run(look.describe(world.desk, "echo")).state == "unknown"
     findings = run(doctor.doctor(world.desk))
     assert findings[0].status == "problem"
     assert findings[0].fix == "freehold adopt"

@@ -26,7 +26,7 @@ Change = Callable[[Desk, Asker, str, Any], Awaitable[Accepted | PlanView]]
 
 
 async def _list(call: Call) -> list[ServiceView]:
-    return look.list_services(call.desk, everything=call.query.get("all", False))
+    return await look.list_services(call.desk, everything=call.query.get("all", False))
 
 
 async def _look(call: Call) -> ServiceView:
