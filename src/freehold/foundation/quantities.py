@@ -18,6 +18,7 @@ _BYTE_UNITS = {
     "Gi": 2**30,
     "Ti": 2**40,
 }
+_MOST_CORES = 100_000.0
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -34,7 +35,10 @@ def parse_cpu(text: str | float) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(m?)", str(text).strip())
     if match is None:
         raise ValueError(f"{text!r} is not an amount of CPU such as 2, 0.5 or 500m")
-    return float(match[1]) / 1000 if match[2] else float(match[1])
+    cores = float(match[1]) / 1000 if match[2] else float(match[1])
+    if cores > _MOST_CORES:
+        raise ValueError(f"{text!r} is more CPU than any machine has")
+    return cores
 
 
 def parse_duration(text: str | float) -> float:
