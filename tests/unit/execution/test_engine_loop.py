@@ -114,13 +114,13 @@ class Place:
             before=was,
             after=is_now,
             created_at=self.clock.now(),
-            deadline_at=self.clock.now() + 3600,
+            deadline_at=self.clock.now() + 600,
         )
         return engine.submit(
             after, operation, expected_generation=before.generation if before else None
         )
 
-    async def until(self, condition, within_s=9000.0):
+    async def until(self, condition, within_s=3000.0):
         deadline = self.clock.now() + within_s
         while not condition():
             assert self.clock.now() < deadline, (self.journal.operations(), self.log)
