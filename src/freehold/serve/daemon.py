@@ -191,7 +191,7 @@ def main(environ: Mapping[str, str] | None = None, failpoints: Failpoints | None
         lock = _only_one(paths)
         _shorten_log(paths)
         try:
-            home = pieces(paths, environ, _log, failpoints)
+            home = pieces(paths, environ, write_log, failpoints)
             asyncio.run(Daemon(home).run())
         finally:
             os.close(lock)
@@ -230,7 +230,9 @@ def _shorten_log(paths: LocalPaths) -> None:
                 log.write(newest)
 
 
-def _log(text: str) -> None:
+def write_log(text: str) -> None:
+    """A log that cannot be written (its disk is full) must not fail what it was to tell of."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    sys.stderr.write(f"{stamp} {text.rstrip()}\n")
-    sys.stderr.flush()
+    with suppress(OSError):
+        sys.stderr.write(f"{stamp} {text.rstrip()}\n")
+        sys.stderr.flush()

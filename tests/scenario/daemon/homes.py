@@ -38,8 +38,8 @@ class _UnixConnection(http.client.HTTPConnection):
 class Home:
     """One FREEHOLD_HOME. ``close`` ends everything that runs for it."""
 
-    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="fhd-", dir="/tmp"))
+    def __init__(self, environ: Mapping[str, str] | None = None, above: str = "/tmp") -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="fhd-", dir=above))
         self.folder.chmod(0o755)  # software accounts have to pass through
         self.environ = {**os.environ, "FREEHOLD_HOME": str(self.folder), **(environ or {})}
         # As users have it: modules are compiled once, not at every start of a daemon.

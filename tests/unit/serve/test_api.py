@@ -15,6 +15,7 @@ from freehold.foundation.errors import PermanentFault, TransientFault
 from freehold.operations.desk import Asker, Desk
 from freehold.operations.messages import Adopt, Adopted, Finding, Version
 from freehold.serve.api import LARGEST_BODY_BYTES, Front
+from freehold.serve.daemon import write_log
 from freehold.serve.door import Call, Door
 from freehold.serve.doors import DOORS
 from freehold.serve.refusals import as_freehold_error
@@ -228,3 +229,17 @@ def test_the_machines_failures_have_their_words(
     assert isinstance(error, kind)
     assert words in str(error)
     assert error.next_command
+
+
+def test_a_log_that_cannot_be_written_does_not_fail_what_it_tells_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Full:
+        def write(self, _text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sys.stderr", Full())
+    write_log("cannot go on")
