@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from freehold.agent.http import Request, Response
-from freehold.foundation.errors import FreeholdError, NotFoundError, PermanentFault
+from freehold.foundation.errors import (
+    DefinitionError,
+    FreeholdError,
+    NotFoundError,
+    PermanentFault,
+    RefusedError,
+)
 from freehold.foundation.member import ActionOrder, MemberSpec, Orders, Phase, Place
 
 if TYPE_CHECKING:
@@ -92,9 +98,9 @@ class Api:
             case "PUT":
                 order = _decoded(request.body, ActionOrder)
                 if order.key != key:
-                    raise PermanentFault(f"cannot run {order.key!r} under the address of {key!r}")
+                    raise DefinitionError(f"cannot run {order.key!r} under the address of {key!r}")
                 if self._agent.supervisor.phase is Phase.FENCED:
-                    raise PermanentFault(f"cannot run {order.action}: the member is fenced")
+                    raise RefusedError(f"cannot run {order.action}: the member is fenced")
                 return _json(actions.submit(order))
             case "DELETE":
                 return _json(actions.cancel(key))
@@ -130,11 +136,11 @@ def _decoded(body: bytes, kind: type[Any]) -> Any:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError as error:
-        raise PermanentFault(f"cannot read the request: {error}") from error
+        raise DefinitionError(f"cannot read the request: {error}") from error
 
 
 def _number(request: Request, name: str) -> float:
     try:
         return float(request.query.get(name) or 0)
     except ValueError:
-        raise PermanentFault(f"cannot read {name}={request.query[name]!r} as a number") from None
+        raise DefinitionError(f"cannot read {name}={request.query[name]!r} as a number") from None

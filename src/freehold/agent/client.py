@@ -11,6 +11,7 @@ import h11
 import msgspec
 
 from freehold.foundation.errors import (
+    DefinitionError,
     FreeholdError,
     NotFoundError,
     PermanentFault,
@@ -32,6 +33,7 @@ _BY_STATUS: Mapping[int, type[FreeholdError]] = {
     404: NotFoundError,
     409: RefusedError,
     413: PermanentFault,
+    422: DefinitionError,
     503: TransientFault,
 }
 

@@ -20,7 +20,7 @@ from freehold.foundation.errors import PermanentFault, TransientFault
 LARGEST_BODY = 16 * 2**20
 _IDLE_S = 60.0
 _CHUNK = 65536
-_URL = re.compile(r"(https?)://(\[[^\]]+\]|[^/:?]+)(?::(\d+))?(/[^#]*|\?[^#]*)?")
+_URL = r"(https?)://(\[[^\]]+\]|[^/:?]+)(?::(\d+))?(/[^#]*|\?[^#]*)?"
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,15 +114,16 @@ async def _send(
     if response.stream is None:
         headers.append(("content-length", str(len(response.body))))
     head = h11.Response(status_code=response.status, headers=headers)
-    writer.write(connection.send(head) or b"")
+    out = connection.send(head) or b""
     if response.stream is None:
         if method != "HEAD":
-            writer.write(connection.send(h11.Data(data=response.body)) or b"")
+            out += connection.send(h11.Data(data=response.body)) or b""
     else:
         async for piece in _until_gone(response.stream, reader):
-            writer.write(connection.send(h11.Data(data=piece)) or b"")
+            writer.write(out + (connection.send(h11.Data(data=piece)) or b""))
+            out = b""
             await writer.drain()
-    writer.write(connection.send(h11.EndOfMessage()) or b"")
+    writer.write(out + (connection.send(h11.EndOfMessage()) or b""))
     await writer.drain()
 
 
@@ -181,7 +182,7 @@ async def ask_url(
 
     Raises TransientFault when there is no answer in time, PermanentFault for a wrong address.
     """
-    parts = _URL.fullmatch(url)
+    parts = re.fullmatch(_URL, url)
     if parts is None:
         raise PermanentFault(f"cannot ask {url!r}: not an http address")
     scheme, host, port, target = parts.groups()

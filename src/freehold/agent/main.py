@@ -14,11 +14,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
-# asyncio does without ssl where there is none, which saves a tenth of the start and 2 MB; the few
-# members with https probes import it when they need it (tls.py).
-cast("dict[str, Any]", sys.modules).setdefault("ssl", None)
+from freehold.agent import lean
+
+lean.spare_imports()
 
 import asyncio  # noqa: E402
 

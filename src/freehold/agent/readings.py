@@ -11,8 +11,8 @@ from freehold.agent.expectations import MISSING, value_at
 from freehold.foundation.member import MetricSpec
 
 MOST_SERIES = 20_000  # lines of one answer that are looked at: a cardinality bomb stops here
-_LINE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?\s+(\S+)")
-_LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
+_LINE = r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?\s+(\S+)"
+_LABEL = r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"'
 
 
 def from_json(document: Any, metrics: Iterable[MetricSpec]) -> dict[str, float]:
@@ -31,15 +31,15 @@ def from_prometheus(text: str, metrics: Iterable[MetricSpec]) -> dict[str, float
     for metric in metrics:
         match = re.fullmatch(r"([^{]+)(?:\{(.*)\})?", metric.path or metric.name)
         if match:
-            selector = dict(_LABEL.findall(match[2] or ""))
+            selector = dict(re.findall(_LABEL, match[2] or ""))
             wanted.setdefault(match[1], []).append((metric, selector))
     found: dict[str, float] = {}
     for line in text.split("\n", MOST_SERIES)[:MOST_SERIES]:
-        match = _LINE.match(line) if line[:1] != "#" else None
+        match = re.match(_LINE, line) if line[:1] != "#" else None
         if match is None or match[1] not in wanted:
             continue
         value = number(match[3])
-        labels = dict(_LABEL.findall(match[2] or ""))
+        labels = dict(re.findall(_LABEL, match[2] or ""))
         for metric, selector in wanted[match[1]]:
             if value is not None and selector.items() <= labels.items():
                 found[metric.name] = found.get(metric.name, 0.0) + value * metric.scale

@@ -17,8 +17,9 @@ from pathlib import Path
 from freehold.foundation.errors import PermanentFault, TransientFault
 from freehold.foundation.member import HttpCall, MemberSpec, Place, Process
 
-_PLACEHOLDER = re.compile(r"\$(\$\{)|\$\{([a-z_]+)(?:([:.])([^}]*))?\}")
-_SAFE_NAME = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9._@-]*")
+# Compiled at their first use (re keeps them): not every start of an agent renders.
+_PLACEHOLDER = r"\$(\$\{)|\$\{([a-z_]+)(?:([:.])([^}]*))?\}"
+_SAFE_NAME = r"[A-Za-z0-9_@][A-Za-z0-9._@-]*"
 
 
 class Filling:
@@ -52,7 +53,7 @@ class Filling:
                 return self._plain[kind]
             return self._named(f"{kind}{mark or ''}", name or "", secrets)
 
-        return _PLACEHOLDER.sub(value, text)
+        return re.sub(_PLACEHOLDER, value, text)
 
     def fill_process(self, process: Process) -> Process:
         return Process(
@@ -80,7 +81,7 @@ class Filling:
             raise TransientFault(f"cannot read the secret {name!r}: {error.strerror}") from error
 
     def secret_file(self, name: str) -> str:
-        if not _SAFE_NAME.fullmatch(name):
+        if not re.fullmatch(_SAFE_NAME, name):
             raise PermanentFault(f"cannot use {name!r} as the name of a secret")
         return f"{self.place.secrets}/{name}"
 

@@ -72,6 +72,8 @@ class FileSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
+    """An address and port that the software listens on."""
+
     name: str
     port: int
     protocol: str = "tcp"
@@ -82,6 +84,8 @@ class Listener:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
+    """A folder of the member that outlives its processes."""
+
     name: str
     kind: str = "data"  # data | log | scratch
     size_bytes: int = 0
@@ -138,6 +142,8 @@ class Companion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopRule:
+    """How the main process is asked to end, and when asking is over."""
+
     signal: str = "SIGTERM"
     within_s: float = 30.0  # then SIGKILL to every descendant
     before: str = (
@@ -158,6 +164,8 @@ class ActionSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSpec:
+    """One number to read, and what it means."""
+
     name: str
     type: str = "gauge"  # gauge | counter
     unit: str = ""
@@ -296,6 +304,8 @@ class Orders:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionState:
+    """How far an action is, as its agent knows it."""
+
     key: str
     action: str
     phase: ActionPhase
@@ -308,6 +318,8 @@ class ActionState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessStatus:
+    """One supervised process."""
+
     pid: int = 0  # 0: not running
     started_at: float = 0.0
     restarts: int = 0  # since the agent first started this member
