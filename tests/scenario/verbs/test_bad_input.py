@@ -42,7 +42,7 @@ CHANGES = {
         "protect",
     ),
     "a rebuild of nobody": (
-        ["rebuild", "echo", "--member", "echo-node-9"],
+        ["rebuild", "echo", "echo-node-9"],
         NOT_FOUND,
         "echo-node-9",
     ),
