@@ -147,14 +147,14 @@ def test_a_malformed_package_is_told_whole_with_file_and_line(home, tmp_path):
     folder.mkdir()
     text = (Path(ECHO) / "service.yaml").read_text()
     (folder / "service.yaml").write_text(
-        text.replace("title: Echo", "titel: Echo", 1).replace(
+        text.replace("title: Echo", "headline: Echo", 1).replace(
             "down_at_once: 1", "down_at_once: x y"
         )
     )
     answer = home.run("lint", str(folder), code=WRONG)
     told = answer.stdout + answer.stderr
     assert "service.yaml:6" in told
-    assert "titel" in told
+    assert "headline" in told
     assert told.count("service.yaml:") > 1
     assert home.run("install", str(folder), "bad", "--yes", code=WRONG)
     assert home.json("list", "--all") == []
