@@ -164,7 +164,12 @@ def prepare(folder: Path, count: int, block: str, values: Mapping[str, Any]) -> 
 
 def _tree(package: Package) -> Path:
     paths = LocalPaths.of(os.environ, os.getuid())
-    return LockedSoftware(Store(paths.store)).tree_for(package, package.spec.versions[0].version)
+    tree = LockedSoftware(Store(paths.store)).tree_for(package, package.spec.versions[0].version)
+    if not tree.is_dir():
+        raise SystemExit(
+            f"cannot start {package.name}: not fetched; freehold software fetch {package.name}"
+        )
+    return tree
 
 
 def _member(  # noqa: PLR0917  what one member is made of
