@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from freehold.agent import http
+from freehold.agent import http, lean
 from freehold.agent.actions import Actions
 from freehold.agent.api import Api
 from freehold.agent.events import Events
@@ -121,6 +121,7 @@ class Agent:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._leave)
         await asyncio.sleep(0)  # the first answer comes before the heavy part of a start
+        lean.settle()
         self.processes.become_reaper()
         await self.processes.kill_all("worker:", "probe", "reload")
         if self.memory.fenced:

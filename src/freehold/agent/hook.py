@@ -76,6 +76,7 @@ class Member:
     conf: str
     run: str
     software: str
+    derived: str = ""  # folder for what is made from the software; "" = none
     facts: Mapping[str, Any] = field(default_factory=dict)  # knobs and more, as rendered
     secrets: Mapping[str, str] = field(default_factory=dict)  # only those that the action names
     secret_files: Mapping[str, str] = field(

@@ -33,6 +33,7 @@ class Filling:
             "failure_domain": place.failure_domain,
             "conf": place.conf,
             "software": place.software,
+            "derived": place.derived,
             "run": place.run,
             "member": place.member,
             "secrets": place.secrets,

@@ -189,6 +189,7 @@ def _member(
         "conf": place.conf,
         "run": place.run,
         "software": place.software,
+        "derived": place.derived,
         "facts": spec.facts,
         "secrets": secrets,
         "secret_files": _secret_files(place),
