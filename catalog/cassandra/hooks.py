@@ -12,15 +12,16 @@ import time
 from collections.abc import Callable
 
 import applications
+import class_archive
 import cluster
 import cql
 import membership
 from cluster import ADMIN, CHECK, NotYet
 from jolokia import JolokiaError
 
-from freehold.agent.hook import Arguments, Done, Failed, Member, Progress
+from freehold.agent.hook import Arguments, Done, Failed, Member, Progress, Run
 
-Answer = Done | Progress | Failed
+Answer = Done | Progress | Failed | Run
 Hook = Callable[[Member, Arguments], Answer]
 
 _DEFAULT = "cassandra"  # the superuser that Cassandra makes at its first start
@@ -163,6 +164,7 @@ leave = _patient(membership.leave)
 members_changed = _patient(membership.members_changed)
 clean_up = _patient(membership.clean_up)
 user = _patient(applications.user)
+make_class_archive = _patient(class_archive.make)
 
 
 def metrics(member: Member, _arguments: Arguments) -> dict[str, float]:

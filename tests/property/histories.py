@@ -12,7 +12,7 @@ from tests.property.worlds import Order, Part
 from freehold.engine.observed import Reach
 from freehold.engine.wish import Want
 
-DUTIES = ("formed", "members-changed", "joined")
+DUTIES = ("formed", "members-changed", "joined", "settled")
 
 SHAPES = {
     "alone": Order(members={"node": 1}, founders={"node": 1}),

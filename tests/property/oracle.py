@@ -32,6 +32,7 @@ def judge(desired: Desired, world: SimulatedWorld, planned: Plan, now: float) ->
     assert not (world.unknown and stage), "nothing is planned on what could not be asked"
     members = world.members(desired.service)
     _judge_destruction(desired, world, planned)
+    _judge_background(desired, members, planned)
     if desired.want is not Want.RUNNING:
         assert not any(isinstance(s, Provision | Start | Restart | Configure) for s in stage)
         return
@@ -53,6 +54,28 @@ def _judge_destruction(desired: Desired, world: SimulatedWorld, planned: Plan) -
         if isinstance(step, Retire):
             assert members[step.member].certificate is Certificate.FREE
             assert members[step.member].uid == step.uid
+
+
+def _judge_background(desired: Desired, members: dict[str, SimulatedMember], planned: Plan) -> None:
+    """What nobody waits for comes when nothing else is to do, on one that is up, and not for ever."""
+    assert not any("settled" in wait.subject for wait in planned.waits), planned
+    settled = [s for s in planned.steps if isinstance(s, Act) and s.key.startswith("settled:")]
+    if not settled:
+        return
+    assert planned.is_fulfilled, planned
+    assert len(settled) == len(planned.steps)
+    for step in settled:
+        assert members[step.member].is_up
+        tries = {
+            key: state.phase
+            for member in members.values()
+            if member.agent is Reach.ANSWERS
+            for key, state in member.actions.items()
+            if key.partition("#")[0] == step.key.partition("#")[0]
+        }
+        assert ActionPhase.RUNNING not in tries.values()
+        assert ActionPhase.DONE not in tries.values()
+        assert len(tries) < 3
 
 
 def _judge_group(

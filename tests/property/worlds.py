@@ -28,7 +28,7 @@ class Part:
     first_start_ordered: bool = False
     leaves: bool = True  # has an action to hand over with
     switches: bool = False
-    duties: tuple[str, ...] = ()  # formed, members-changed, joined
+    duties: tuple[str, ...] = ()  # formed, members-changed, joined, settled
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ NAMES = frozenset(
 
 _AGENT = re.compile(
     r"(secret|secret_file|address):[A-Za-z0-9._@-]+"
-    r"|bind|advertise|failure_domain|conf|software|run|member|secrets|python"
+    r"|bind|advertise|failure_domain|conf|software|derived|run|member|secrets|python"
     r"|volume\.[a-z]([-a-z0-9]*[a-z0-9])?"
 )
 _LITERALS: Mapping[str, Any] = {"true": True, "false": False}

@@ -48,6 +48,7 @@ and `replaces`; `component` has `name`, `members` and `groups`.
 | `${failure_domain}` | members with the same one may be lost together |
 | `${volume.NAME}`, `${conf}`, `${run}`, `${secrets}` | folders of this member |
 | `${software}` | the laid-out software of its version, read-only |
+| `${derived}` | a folder of the account for what a hook makes from that software (a cache); empty where there is none |
 | `${secret:NAME}` | a secret's value: in files and HTTP calls, never in a command or an environment |
 | `${secret_file:NAME}` | path of a 0600 file with it; a certificate `tls` is `tls.key`, `tls.crt`, `tls.pem`, the CA `ca.crt` |
 | `${python}` | an interpreter that the member's account may run |

@@ -305,6 +305,7 @@ class When(StrEnum):
     FORMED = "formed"  # once per service: every first member is ready; others wait with it
     MEMBERS_CHANGED = "members-changed"  # on one member, whenever the set of joined members changed
     JOINED = "joined"  # on every older member after another has joined (cleanup)
+    SETTLED = "settled"  # in the background, on one member, once per version: nobody waits for it
 
 
 class Action(_Value, frozen=True, kw_only=True):

@@ -1,8 +1,8 @@
 """Actions that the engine orders by itself: once, and again after a failure, never two at a time.
 
 The first attempt has the key of the fact that asked for it; after a failure the next is
-``key#2``, ``key#3``, … each 30 s after the one before it ended. What was tried is read from the
-members' own records, so nothing has to be remembered between rounds.
+``key#2``, ``key#3``, … each 30 s after the one before it ended; some end after so many tries. What
+was tried is read from the members' own records, so nothing has to be remembered between rounds.
 """
 
 from __future__ import annotations
@@ -24,9 +24,16 @@ class Attempts:
 
 
 def attempts_at(
-    base: str, actions: Iterable[tuple[ObservedMember, ActionState]], now: float
+    base: str,
+    actions: Iterable[tuple[ObservedMember, ActionState]],
+    now: float,
+    most: int | None = None,
 ) -> Attempts:
-    """Return how far the action named ``base`` is, and under which key to order it next."""
+    """Return how far the action named ``base`` is, and under which key to order it next.
+
+    Args:
+        most: attempts, after which it is given up; None: never.
+    """
     tried = [
         (_number(state.key), member, state)
         for member, state in actions
@@ -41,6 +48,8 @@ def attempts_at(
     if not tried:
         return Attempts(next_key=base)
     number, _, last = max(tried, key=lambda each: each[0])
+    if most is not None and number >= most:
+        return Attempts(what=f"nothing: given up after {number} tries: {last.note or last.phase}")
     ended_at = last.ended_at if last.ended_at is not None else last.started_at
     if now - ended_at >= RETRY_AFTER_S:
         return Attempts(next_key=f"{base}#{number + 1}")

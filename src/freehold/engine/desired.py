@@ -46,7 +46,7 @@ class Duty:
 
     action: str
     component: str
-    when: str  # formed | members-changed | joined
+    when: str  # formed | members-changed | joined | settled
     title: str = ""
     deadline_s: float = 3600.0
 

@@ -1,4 +1,4 @@
-"""Run the actions that facts ask for: formed, members-changed, joined.
+"""Run the actions that facts ask for: formed, members-changed, joined, settled.
 
 Rules, strongest first:
 
@@ -8,6 +8,8 @@ Rules, strongest first:
 3. ``members-changed``: once per set of joined members, after ``formed``, never while somebody
    leaves; several changes in a row make one run.
 4. ``joined``: on every older member after the newest joined, one at a time, when all is quiet.
+5. ``settled``: once per version, when nothing else is left to do, on the lowest ready member. Nobody
+   ever waits for it: while it runs and when it failed, the wish is as fulfilled as without it.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ from freehold.engine.observed import ObservedMember, Reach
 from freehold.engine.plan import Act, Plan, Step, Wait
 from freehold.engine.situation import Leaving, Situation, is_settled
 from freehold.foundation.member import ActionPhase
+
+MOST_TRIES_IN_BACKGROUND = 3  # what nobody waits for, nobody mends either
+_SETTLED = "settled"
 
 
 def plan_duties(situation: Situation, before: Plan) -> Plan:
@@ -42,6 +47,45 @@ def plan_duties(situation: Situation, before: Plan) -> Plan:
                 more = Plan()
         plan = plan.beside(more)
     return plan
+
+
+def plan_background(situation: Situation) -> Plan:
+    """Return what may be done beside a fulfilled wish: steps, and never a wait."""
+    plan = Plan()
+    for duty in situation.desired.duties:
+        component = situation.desired.component(duty.component)
+        if component is not None and duty.when == _SETTLED:
+            plan = plan.beside(_settled(situation, component, duty))
+    return plan
+
+
+def is_in_background(key: str) -> bool:
+    """Say whether the action with this key was ordered as one that nobody waits for."""
+    return key.startswith(f"{_SETTLED}:")
+
+
+def _settled(situation: Situation, component: DesiredComponent, duty: Duty) -> Plan:
+    version = situation.desired.version
+    tried = attempts_at(
+        f"{_SETTLED}:{duty.action}:{version}",
+        situation.actions_of(component.name),
+        situation.now,
+        MOST_TRIES_IN_BACKGROUND,
+    )
+    seen = (situation.in_place(member) for member in component.members)
+    able = [each for each in seen if each is not None and is_settled(each)]
+    if not tried.next_key or not able:
+        return Plan()
+    step = Act(
+        service=situation.desired.service,
+        member=able[0].name,
+        action=duty.action,
+        key=tried.next_key,
+        because=f"{version} runs, and nobody waits for this",
+        title=duty.title,
+        background=True,
+    )
+    return Plan(((step,),))
 
 
 def _formed(situation: Situation, component: DesiredComponent, duty: Duty) -> Plan:

@@ -116,6 +116,7 @@ class Act:
     because: str
     title: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    background: bool = False  # the wish is fulfilled without it
 
     def __str__(self) -> str:
         return f"{self.action} on {self.member}"
@@ -216,7 +217,7 @@ class Wait:
 class Plan:
     """Stages run in order; the steps of one stage are independent and run together.
 
-    An empty plan without waits means: the wish is fulfilled.
+    A plan without waits, that is empty or holds background acts only, means: the wish is fulfilled.
     """
 
     stages: tuple[tuple[Step, ...], ...] = ()
@@ -224,7 +225,8 @@ class Plan:
 
     @property
     def is_fulfilled(self) -> bool:
-        return not self.stages and not self.waits
+        in_background = (isinstance(step, Act) and step.background for step in self.steps)
+        return not self.waits and all(in_background)
 
     @property
     def steps(self) -> tuple[Step, ...]:

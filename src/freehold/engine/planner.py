@@ -10,6 +10,7 @@ Rules, strongest first:
 3. Otherwise the rules run in this order, and each sees what those before it have planned:
    repair, provisioning, membership, lifecycle, configuration, rebuild, rollout, removal, duties.
 4. The wish is fulfilled when no rule has a step and every wanted member is ready on its revision.
+   Only then is there anything in the background, and it changes nothing about that.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 from freehold.engine.configuration import plan_configuration
 from freehold.engine.describe import subject
 from freehold.engine.desired import Desired
-from freehold.engine.duties import plan_duties
+from freehold.engine.duties import plan_background, plan_duties
 from freehold.engine.lifecycle import plan_starts
 from freehold.engine.membership import plan_membership
 from freehold.engine.observed import Observed
@@ -67,7 +68,8 @@ def _plan_running(situation: Situation) -> Plan:
     planned = planned.beside(plan_rollout(situation, planned))
     planned = planned.beside(plan_removal(situation, planned))
     planned = planned.beside(_unready(situation, planned))
-    return planned.beside(plan_duties(situation, planned))
+    planned = planned.beside(plan_duties(situation, planned))
+    return planned.beside(plan_background(situation)) if planned.is_fulfilled else planned
 
 
 def _unready(situation: Situation, planned: Plan) -> Plan:

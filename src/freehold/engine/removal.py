@@ -16,6 +16,7 @@ Rules, strongest first:
 from __future__ import annotations
 
 from freehold.engine.describe import subject
+from freehold.engine.duties import is_in_background
 from freehold.engine.observed import ObservedMember, Reach, Retirement
 from freehold.engine.plan import Act, Configure, Plan, Restart, Retire, Start, Step, Stop, Wait
 from freehold.engine.situation import Leaving, Situation, is_settled, is_stopped
@@ -101,7 +102,7 @@ def _busy(situation: Situation, component: str, before: Plan) -> str:
         if disturbs and subject(step) in wanted:
             return f"{step} first"
     for member, state in situation.actions_of(component):
-        if state.phase is ActionPhase.RUNNING:
+        if state.phase is ActionPhase.RUNNING and not is_in_background(state.key):
             return f"{state.action} on {member.name} to end"
     return ""
 

@@ -135,13 +135,20 @@ class ServiceLoop:
         snapshot = await self._look(wish, package)
         self._show(snapshot)
         if snapshot.plan.is_fulfilled:
-            return self._fulfilled(wish)
+            pause_s = self._fulfilled(wish)
+            if due := self._due(snapshot.plan):  # in the background: no operation tracks it
+                await self._execute(wish, package, due, None)
+                return 0.0
+            return pause_s
         self._expire_operations(snapshot)
-        due = self._executor.due(snapshot.plan.stages[0]) if snapshot.plan.stages else ()
+        due = self._due(snapshot.plan)
         if not due:
             return self._patience(snapshot.plan)
-        await self._execute(wish, package, due)
+        await self._execute(wish, package, due, self._tracked(wish))
         return 0.0
+
+    def _due(self, decided: Plan) -> tuple[Step, ...]:
+        return self._executor.due(decided.stages[0]) if decided.stages else ()
 
     async def _keep_record(self, wish: Wish, package: Package) -> None:
         if self._recorded == wish.generation:
@@ -217,9 +224,10 @@ class ServiceLoop:
             return poll_s
         return min(max(due_at - self._world.clock.now(), poll_s), IDLE_POLL_S)
 
-    async def _execute(self, wish: Wish, package: Package, steps: tuple[Step, ...]) -> None:
+    async def _execute(
+        self, wish: Wish, package: Package, steps: tuple[Step, ...], operation: Operation | None
+    ) -> None:
         now = self._world.clock.now()
-        operation = self._tracked(wish)
         if operation is not None:
             operation = tracking.steps_started(operation, steps, now, self._waits())
             self._world.journal.put_operation(operation)
@@ -238,7 +246,7 @@ class ServiceLoop:
         for outcome in outcomes:
             self._tell(outcome, operation)
         permanent = next((each for each in outcomes if each.is_permanent), None)
-        if permanent is not None:
+        if permanent is not None and operation is not None:
             self._fail_operations(str(permanent.fault))
         self._notify()
 

@@ -12,7 +12,7 @@ Four documents lie in a member's folder:
 
 Placeholders that the engine leaves in texts for the agent, which alone knows their values:
 ``${secret:NAME}``, ``${address:MEMBER}``, ``${bind}``, ``${advertise}``, ``${failure_domain}``,
-``${volume.NAME}``, ``${conf}``, ``${software}``, ``${run}`` and ``${member}``. ``$${`` is a literal ``${``.
+``${volume.NAME}``, ``${conf}``, ``${software}``, ``${derived}``, ``${run}`` and ``${member}``. ``$${`` is a literal ``${``.
 """
 
 from __future__ import annotations
@@ -280,6 +280,7 @@ class Place:
     worker_python: str  # interpreter that the account may execute; "" = no hooks possible
     uid: int | None = None  # drop to this numeric account (only when the agent is root)
     gid: int | None = None
+    derived: str = ""  # folder where the account keeps what it makes from the software; "" = none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

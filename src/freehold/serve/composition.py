@@ -21,7 +21,7 @@ from freehold.runtimes.local.runtime import LocalRuntime
 from freehold.serve.examiner import LocalExaminer
 from freehold.serve.software_store import StoreKeeper
 from freehold.software.locked import LockedSoftware
-from freehold.software.store import Store
+from freehold.software.store import Store, derived_folder
 
 Log = Callable[[str], None]
 
@@ -59,7 +59,7 @@ def pieces(
         packages=packages,
         secrets=secrets,
         software=software,
-        runtime=LocalRuntime(paths, secrets, tree_for),
+        runtime=LocalRuntime(paths, secrets, tree_for, derived_for=derived_folder),
         failpoints=failpoints or NoFailpoints(),
         log=log,
         clock=SystemClock(),

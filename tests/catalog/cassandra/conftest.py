@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ class Hooks:
     folder: Path
     ca: Path
     secrets: dict[str, str]
+    told: dict[str, Any] = field(default_factory=dict)  # of the member, instead of the usual
 
     def call(
         self,
@@ -73,6 +74,7 @@ class Hooks:
             "secrets": self.secrets,
             "secret_files": {"ca.crt": str(self.ca)},
             "main_pid": pid,
+            **self.told,
         }
         request = {"id": 1, "kind": kind, "hook": hook, "member": member}
         assert self.process.stdin

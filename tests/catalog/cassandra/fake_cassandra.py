@@ -25,6 +25,15 @@ from typing import Any
 from freehold.adapters.certificates import make_authority, make_certificate
 
 CONTROL = "control-password"
+LOADED = """java.lang.Object/null
+|--org.apache.cassandra.db.Keyspace$1/0x00007fa2c81d09b0
+|--org.apache.cassandra.utils.btree.BTree$$Lambda$1052/0x0000000100634420/0x00007fa2c81d09b0
+|--java.lang.invoke.LambdaForm$MH/0x00000001006a9800/null
+|--java.util.function.BiPredicate/null (intf)
+|--java.lang.Throwable/null
+|  |--java.lang.Error/null
+|  |  |--java.lang.invoke.LambdaForm$Holder/null
+"""
 SITE = "here"
 
 
@@ -34,6 +43,8 @@ class Member:
     mode: str = "NORMAL"
     answers: bool = True  # its JVM runs
     decommissioned: int = 0  # looks left until a decommission is over
+    started_at: float = 0.0  # unix seconds
+    shares: bool = False  # its JVM reads a class archive
 
 
 @dataclass
@@ -331,6 +342,7 @@ class _Jolokia(BaseHTTPRequestHandler):
             "SchemaVersion": "one",
             "NonSystemKeyspaces": ["shop"],
             "Compactions": [],
+            "StartTime": int(member.started_at * 1000),
         }
         wanted = asked["attribute"]
         return {name: known[name] for name in wanted} if isinstance(wanted, list) else known[wanted]
@@ -352,6 +364,11 @@ def execute(cluster: FakeCluster, member: Member, operation: str) -> Any:
             return 1
         case "getParentRepairStatus":
             return ["COMPLETED"]
+        case "vmClassHierarchy":
+            return LOADED
+        case "vmSystemProperties":
+            mode = "mixed mode, sharing" if member.shares else "mixed mode"
+            return f"#1\njava.version=17.0.9\njava.vm.info={mode}\njava.vm.name=sharing is caring\n"
         case "forceKeyspaceCleanup":
             cluster.effect("clean up")
             return 0

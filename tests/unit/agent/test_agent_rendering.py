@@ -30,6 +30,7 @@ def place(tmp_path: Path) -> Place:
         health_socket="/h",
         volumes={"data": "/v/data", "commit-log": "/v/log"},
         software="/sw",
+        derived="/sw-made",
         log_folder="/l",
         worker_python="/usr/bin/python3",
     )
@@ -55,11 +56,11 @@ def spec(*files: FileSpec) -> MemberSpec:
 def test_every_placeholder_has_its_value(place: Place) -> None:
     text = (
         "${bind} ${advertise} ${failure_domain} ${address:db-node-1} ${volume.commit-log} "
-        "${software} ${run} ${member} ${python} $${literal} ${secret:pw} $plain {x}"
+        "${software} ${derived} ${run} ${member} ${python} $${literal} ${secret:pw} $plain {x}"
     )
     expected = (
         "127.41.0.1 db.example rack 127.41.0.2 /v/log "
-        "/sw /run/m db-node-0 /usr/bin/python3 ${literal} top-secret $plain {x}"
+        "/sw /sw-made /run/m db-node-0 /usr/bin/python3 ${literal} top-secret $plain {x}"
     )
     assert Filling(place).fill(text, secrets=True) == expected
     assert Filling(place).fill("${secret_file:tls.key}") == f"{place.secrets}/tls.key"

@@ -17,11 +17,13 @@ from tests.unit.engine.sights import (
 
 from freehold.engine.plan import Act
 from freehold.engine.planner import plan
+from freehold.engine.wish import Want
 from freehold.foundation.member import ActionPhase
 
 FORMED = Order(parts=parts(duties=("formed",)))
 CHANGED = Order(parts=parts(duties=("members-changed",)))
 JOINED = Order(parts=parts(duties=("joined",)), members={"node": 4})
+SETTLED = Order(parts=parts(duties=("settled", "formed")))
 
 
 def act_of(order, observed, now=NOW) -> Act | None:
@@ -81,3 +83,51 @@ def test_older_members_tidy_up_one_by_one_after_the_newest_joined():
     assert planned(JOINED, sight(*ready)) == "1. do-joined on db-node-1: db-node-3 has joined"
     done = [replace(each, actions=tidied) for each in ready[:3]]
     assert planned(JOINED, sight(*done, ready[3])) == ""
+
+
+def settled(*, formed: bool = True, **first: object):
+    """All members of SETTLED, the first with what differs."""
+    actions = {**acted("formed:L1"), **first.pop("actions", {})} if formed else {}
+    return sight(member(SETTLED, 0, actions=actions, **first), *all_ready(SETTLED)[1:])
+
+
+def test_what_nobody_waits_for_comes_last_and_leaves_the_wish_fulfilled():
+    seen = settled(formed=False)
+    assert planned(SETTLED, seen) == "1. do-formed on db-node-0: all first members are ready"
+    told = plan(desired_of(SETTLED, settled()), settled(), NOW)
+    assert str(told) == "1. do-settled on db-node-0: 1.0 runs, and nobody waits for this"
+    assert told.is_fulfilled
+    assert act_of(SETTLED, settled()).key == "settled:do-settled:1.0"
+
+
+def test_what_nobody_waits_for_is_no_wait_while_it_runs_and_runs_once_per_version():
+    key = "settled:do-settled:1.0"
+    for phase in (ActionPhase.RUNNING, ActionPhase.DONE):
+        assert planned(SETTLED, settled(actions=acted(key, phase))) == ""
+    newer = SETTLED.but(version="2.0")
+    seen = sight(member(newer, 0, actions=acted("formed:L1") | acted(key)), *all_ready(newer)[1:])
+    assert act_of(newer, seen).key == "settled:do-settled:2.0"
+
+
+def test_what_nobody_waits_for_is_given_up_after_three_tries():
+    key = "settled:do-settled:1.0"
+    tried = acted(key, ActionPhase.FAILED)
+    assert planned(SETTLED, settled(actions=tried)) == ""
+    assert act_of(SETTLED, settled(actions=tried), NOW + 30).key == f"{key}#2"
+    tried |= acted(f"{key}#2", ActionPhase.CANCELLED) | acted(f"{key}#3", ActionPhase.FAILED)
+    assert planned(SETTLED, settled(actions=tried), NOW + 9999) == ""
+
+
+def test_what_nobody_waits_for_needs_all_to_be_well():
+    assert "do-settled" not in planned(SETTLED, settled(**STARTING))
+
+
+def test_what_nobody_waits_for_holds_back_no_departure_and_is_cancelled_by_a_stop():
+    running = acted("settled:do-settled:1.0", ActionPhase.RUNNING)
+    fewer = SETTLED.but(members={"node": 2})
+    first = member(fewer, 0, actions=acted("formed:L1") | running)
+    seen = sight(first, member(fewer, 1), member(fewer, 2))
+    assert "1. leave on db-node-2: 3 members of node, 2 wanted" in planned(fewer, seen)
+    stop = SETTLED.but(want=Want.STOPPED)
+    assert "do-settled" not in planned(stop, settled())
+    assert "cancel settled:do-settled:1.0" in planned(stop, settled(actions=running))

@@ -34,15 +34,18 @@ KNOBS = resolve(PACKAGE, "ha", {})
 
 
 class OnePackage:
+    def __init__(self, package):
+        self.package = package
+
     def by_digest(self, digest):
-        assert digest == PACKAGE.digest
-        return PACKAGE
+        assert digest == self.package.digest
+        return self.package
 
     def pin(self, package):
         pass
 
     def catalog(self):
-        return {"echo": PACKAGE}
+        return {"echo": self.package}
 
 
 class Numbers:
@@ -56,8 +59,9 @@ class Numbers:
 class Place:
     """A simulated place with a journal on disk; ``engine`` makes a new loop over the same place."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, package=PACKAGE):
         self.folder = folder
+        self.package = package
         self.clock = FakeClock()
         self.world = SimulatedWorld(self.clock.now)
         self.weather = Weather()
@@ -72,7 +76,7 @@ class Place:
             World(
                 runtime=SimulatedRuntime(self.world, self.clock, self.weather),
                 journal=self.journal,
-                packages=OnePackage(),
+                packages=OnePackage(self.package),
                 software=self.software,
                 secrets=self.secrets,
                 clock=self.clock,
@@ -87,12 +91,12 @@ class Place:
             service="orders",
             lineage="lineage-1",
             package="echo",
-            version=PACKAGE.spec.versions[0].version,
-            definition=PACKAGE.digest,
+            version=self.package.spec.versions[0].version,
+            definition=self.package.digest,
             preset="ha",
             knobs={**KNOBS, "members": members},
             site="here",
-            founders=dict.fromkeys(PACKAGE.spec.components, members),
+            founders=dict.fromkeys(self.package.spec.components, members),
         )
 
     def edit(self, engine, verb, **changes):

@@ -13,9 +13,18 @@ FAILURE_DOMAIN = "this-machine"  # a constant: software keeps it for life, a hos
 
 
 def place_of(
-    paths: LocalPaths, record: ServiceRecord, folder: MemberFolder, spec: MemberSpec, tree: Path
+    paths: LocalPaths,
+    record: ServiceRecord,
+    folder: MemberFolder,
+    spec: MemberSpec,
+    software: tuple[Path, Path | None],
 ) -> Place:
-    """Return the member's place; ``record`` holds an address for it and every peer."""
+    """Return the member's place; ``record`` holds an address for it and every peer.
+
+    Args:
+        software: the laid-out tree, and the account's folder for what is derived from it.
+    """
+    tree, derived = software
     address = record.addresses[spec.name]
     known = {*spec.peers, spec.name}
     return Place(
@@ -36,4 +45,5 @@ def place_of(
         worker_python=record.worker_python,
         uid=record.account,
         gid=record.account,
+        derived=str(derived) if derived else "",
     )

@@ -23,6 +23,7 @@ from freehold.runtimes.local.processes import lock_holder
 from freehold.runtimes.local.records import ServiceRecord, ServiceRecords
 
 TreeFor = Callable[[str, str], Path]  # (definition's digest, version) -> laid-out software
+DerivedFor = Callable[[Path, int | None], Path]  # (tree, account) -> its folder for derived files
 
 
 class MemberSecrets(Protocol):
@@ -35,10 +36,15 @@ class MemberSecrets(Protocol):
 
 class Provisioner:
     def __init__(
-        self, paths: LocalPaths, records: ServiceRecords, secrets: MemberSecrets, tree_for: TreeFor
+        self,
+        paths: LocalPaths,
+        records: ServiceRecords,
+        secrets: MemberSecrets,
+        tree_for: TreeFor,
+        derived_for: DerivedFor | None = None,
     ) -> None:
         self._paths, self._records = paths, records
-        self._secrets, self._tree_for = secrets, tree_for
+        self._secrets, self._tree_for, self._derived_for = secrets, tree_for, derived_for
 
     def provision(self, step: Provision) -> MemberFolder:
         """Return the member's folder, whole, with orders that say "do not run".
@@ -86,7 +92,8 @@ class Provisioner:
         folder.make([volume.name for volume in spec.volumes], record.account)
         files = self._secrets.member_files(record.wish.lineage, spec.name, spec.secrets)
         self.deliver(folder, files, record.account)
-        return place_of(self._paths, record, folder, spec, tree)
+        derived = self._derived_for(tree, record.account) if self._derived_for else None
+        return place_of(self._paths, record, folder, spec, (tree, derived))
 
     def _record_with_addresses(self, service: str, spec: MemberSpec) -> ServiceRecord:
         record = self._records.get(service)

@@ -49,7 +49,12 @@ from freehold.runtimes.local.folders import (
 )
 from freehold.runtimes.local.observing import Observer
 from freehold.runtimes.local.paths import LocalPaths
-from freehold.runtimes.local.provisioning import MemberSecrets, Provisioner, TreeFor
+from freehold.runtimes.local.provisioning import (
+    DerivedFor,
+    MemberSecrets,
+    Provisioner,
+    TreeFor,
+)
 from freehold.runtimes.local.records import ServiceRecords
 from freehold.runtimes.local.spawning import AgentProgram
 from freehold.runtimes.local.threads import finish_in_thread
@@ -65,6 +70,7 @@ class LocalRuntime:
         secrets: MemberSecrets,
         tree_for: TreeFor,
         now: Callable[[], float] = time.time,
+        derived_for: DerivedFor | None = None,
     ) -> None:
         self.paths = paths
         self._secrets = secrets
@@ -74,7 +80,7 @@ class LocalRuntime:
         self.agents = Agents(paths, self._changed)
         self._observer = Observer(self.agents, self.records, now)
         self._watcher = Watcher(self._observer, paths.services, self._changed)
-        self._provisioner = Provisioner(paths, self.records, secrets, tree_for)
+        self._provisioner = Provisioner(paths, self.records, secrets, tree_for, derived_for)
         self._endings = Endings(paths, self.records, self.agents, now)
 
     async def open(self) -> None:
