@@ -260,7 +260,9 @@ class ServiceLoop:
         try:
             await asyncio.wait({working, edited}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
-                await asyncio.wait({working}, timeout=GRACE_FOR_STEPS_S)
+                grace = asyncio.ensure_future(self._world.clock.sleep(GRACE_FOR_STEPS_S))
+                await asyncio.wait({working, grace}, return_when=asyncio.FIRST_COMPLETED)
+                grace.cancel()
             return working.result() if working.done() else []
         finally:
             edited.cancel()
