@@ -113,8 +113,8 @@ def _class_path(member: Member) -> str:
 
 
 def _prepare(stem: Path, classes: list[str], class_path: str) -> None:
-    for left in stem.parent.glob("*.part"):
-        if time.time() - left.stat().st_mtime > _LEFT_S:
+    for left in stem.parent.iterdir():
+        if left.name != ARCHIVE and time.time() - left.stat().st_mtime > _LEFT_S:
             left.unlink(missing_ok=True)
     stem.with_name(f"{stem.name}.list").write_text("\n".join(classes) + "\n")
     files = (f'"-XX:SharedClassListFile={stem}.list"', f'"-XX:SharedArchiveFile={stem}.part"')

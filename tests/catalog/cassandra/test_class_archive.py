@@ -96,7 +96,7 @@ def test_a_young_archive_that_the_jvm_reads_is_good_enough(hooks, tmp_path):
 
 def test_half_made_files_of_the_dead_are_removed(hooks, tmp_path):
     java(tmp_path, "echo x > m-0.part")
-    for name, age_s in (("gone-0.part", 7200), ("busy-0.part", 10)):
+    for name, age_s in (("gone-0.part", 7200), ("gone-0.list", 7200), ("busy-0.part", 10)):
         path = tmp_path / "derived" / name
         path.write_text("half")
         now = path.stat().st_mtime
