@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from freehold.definition import knobs as knob_values
-from freehold.definition.expressions import fill_value, holds
 from freehold.definition.package import Package
 from freehold.definition.schema import Version
+from freehold.engine.render import members_of
 from freehold.engine.wish import Want, Wish
-from freehold.foundation.errors import DefinitionError, NotFoundError, RefusedError
+from freehold.foundation.errors import NotFoundError, RefusedError
 from freehold.operations.change import Edit, carry_out
 from freehold.operations.desk import Asker, Desk
 from freehold.operations.forecast import foresee, with_room
@@ -106,7 +106,7 @@ def _version(package: Package, asked: str) -> Version:
 
 
 def _new(desk: Desk, asker: Asker, choice: _Choice, asked: Install, name: str) -> Wish:
-    return Wish(
+    wish = Wish(
         service=name,
         lineage=desk.ids.new(),
         package=choice.package.name,
@@ -116,10 +116,10 @@ def _new(desk: Desk, asker: Asker, choice: _Choice, asked: Install, name: str) -
         knobs=choice.knobs,
         site=desk.site,
         settings=asked.settings,
-        founders=count_members(choice.package, choice.knobs),
         protected=choice.preset in choice.package.spec.protected_presets,
         project=asker.project,
     )
+    return replace(wish, founders=members_of(wish, choice.package))
 
 
 def _returning(choice: _Choice, asked: Install, former: Wish) -> Wish:
@@ -132,26 +132,3 @@ def _returning(choice: _Choice, asked: Install, former: Wish) -> Wish:
         settings=asked.settings or former.settings,
         generation=former.generation + 1,
     )
-
-
-def count_members(package: Package, knobs: dict[str, Any]) -> dict[str, int]:
-    """Return how many members each component has with these knobs. Raises DefinitionError."""
-    context = {"knobs": knobs}
-    counted: dict[str, int] = {}
-    for name, component in package.spec.components.items():
-        if not holds(component.when, context):
-            continue
-        per_group, groups = (
-            _whole(package, name, fill_value(each, context))
-            for each in (component.members, component.groups)
-        )
-        counted[name] = per_group * groups
-    return counted
-
-
-def _whole(package: Package, component: str, value: Any) -> int:
-    if isinstance(value, bool) or not str(value).removesuffix(".0").isdigit():
-        raise DefinitionError(
-            f"cannot count the members of {package.name}'s {component}: {value!r} is no number"
-        )
-    return int(float(value))
