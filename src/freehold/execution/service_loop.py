@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -144,7 +144,7 @@ class ServiceLoop:
         due = self._due(snapshot.plan)
         if not due:
             return self._patience(snapshot.plan)
-        await self._execute(wish, package, due, self._tracked(wish))
+        await self._execute(wish, package, due, next(iter(self._open_operations()), None))
         return 0.0
 
     def _due(self, decided: Plan) -> tuple[Step, ...]:
@@ -208,8 +208,7 @@ class ServiceLoop:
         self._world.failpoints.reach("before forget")
         now = self._world.clock.now()
         done = [
-            tracking.ended(each, OperationPhase.DONE, "", now)
-            for each in self._world.journal.operations(service=self._service, open_only=True)
+            tracking.ended(each, OperationPhase.DONE, "", now) for each in self._open_operations()
         ]
         self._world.journal.forget(wish.service, done)
         self._world.failpoints.reach("after forget")
@@ -217,8 +216,7 @@ class ServiceLoop:
         return None
 
     def _patience(self, decided: Plan) -> float:
-        open_operations = self._world.journal.operations(service=self._service, open_only=True)
-        poll_s = BUSY_POLL_S if open_operations else HEALING_POLL_S
+        poll_s = BUSY_POLL_S if self._open_operations() else HEALING_POLL_S
         due_at = self._executor.next_due_at(decided.steps)
         if due_at is None or decided.waits:
             return poll_s
@@ -294,21 +292,21 @@ class ServiceLoop:
 
     # operations: tracking only
 
-    def _tracked(self, wish: Wish) -> Operation | None:
-        found = self._world.journal.operations(service=wish.service, open_only=True, limit=1)
-        return found[0] if found else None
+    def _open_operations(self) -> Sequence[Operation]:
+        """Return those that this service's edits have open, newest first."""
+        return self._world.journal.operations(service=self._service, open_only=True)
 
     def _end_operations(self, generation: int) -> None:
-        for each in self._world.journal.operations(service=self._service, open_only=True):
+        for each in self._open_operations():
             if each.generation <= generation:
                 self._close(each, OperationPhase.DONE, "")
 
     def _fail_operations(self, reason: str) -> None:
-        for each in self._world.journal.operations(service=self._service, open_only=True):
+        for each in self._open_operations():
             self._close(each, OperationPhase.FAILED, reason)
 
     def _expire_operations(self, snapshot: Snapshot) -> None:
-        for each in self._world.journal.operations(service=self._service, open_only=True):
+        for each in self._open_operations():
             if each.deadline_at and each.deadline_at < snapshot.observed_at:
                 waits = "; ".join(snapshot.waits) or "steps still to take"
                 self._close(each, OperationPhase.FAILED, f"its deadline passed; {waits}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from freehold.definition.document import Document, Path
-from freehold.definition.schema import Component, Http, MetricSource, Probe, Spec
+from freehold.definition.schema import Component, MetricSource, Probe, Spec
 from freehold.foundation.errors import Fault
 
 
@@ -89,16 +89,6 @@ def metric_sources_of(spec: Spec) -> Iterator[tuple[Path, MetricSource]]:
     for name, component in spec.components.items():
         for number, source in enumerate(component.metrics):
             yield ("spec", "components", name, "metrics", number), source
-
-
-def calls_of(component: Component) -> Iterator[tuple[Path, Http]]:
-    """Yield every HTTP call of a component with its path below it."""
-    for name, probe in probes_of(component):
-        if probe.http is not None:
-            yield ("probes", name, "http"), probe.http
-    for number, source in enumerate(component.metrics):
-        if source.http is not None:
-            yield ("metrics", number, "http"), source.http
 
 
 def strings_of(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

@@ -15,10 +15,6 @@ class Limits:
     cpu: float = 0.0
 
 
-def agent_unit_name(member: str, incarnation: int) -> str:
-    return f"freehold-{member}-{incarnation}.service"
-
-
 def agent_run_argv(
     unit: str,
     argv: Sequence[str],
